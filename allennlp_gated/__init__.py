@@ -1,1 +1,24 @@
-"""An AllenNLP plugin."""
+"""
+An AllenNLP plugin that takes the LSTM apart: the ablations of Levy et al. 2018, "Long Short-Term
+Memory as a Dynamically Computed Element-wise Weighted Sum", as stock encoders.
+
+Importing it registers everything, and neither builds nor loads anything else.
+"""
+
+from allennlp_gated import initializers, seq2seq_encoders, seq2vec_encoders
+from allennlp_gated.ablation import ABLATIONS, Ablation, Layout, get_ablation
+from allennlp_gated.lstm import AblatedLstm
+from allennlp_gated.version import VERSION
+
+__version__ = VERSION
+
+__all__ = [
+    "ABLATIONS",
+    "AblatedLstm",
+    "Ablation",
+    "Layout",
+    "get_ablation",
+    "initializers",
+    "seq2seq_encoders",
+    "seq2vec_encoders",
+]
