@@ -1,6 +1,6 @@
 """BLEU on words, for the decoder of `composed_seq2seq`."""
 
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import torch
 from allennlp.data.vocabulary import DEFAULT_OOV_TOKEN
@@ -55,7 +55,7 @@ class TokenBleu(Metric):
         """
         indices: Dict[str, int] = {}
 
-        def numbered(sentences: List[List[str]], unknown: int) -> torch.Tensor:
+        def numbered(sentences: List[List[str]], unknown: int) -> Any:  # a LongTensor, as BLEU asks
             rows = [
                 [
                     unknown
@@ -65,7 +65,7 @@ class TokenBleu(Metric):
                 ]
                 for words in sentences
             ]
-            tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+            tensors: List[torch.Tensor] = [torch.LongTensor(row) for row in rows]
             # shape: (batch, longest sentence)
             return pad_sequence(tensors, batch_first=True, padding_value=_PADDING)
 
