@@ -125,19 +125,18 @@ class RecurrentSeq2SeqEncoder(Seq2SeqEncoder):
         missing = batch_size - self._states[0].shape[1]
         if missing <= 0:
             return tuple(state[:, :batch_size] for state in self._states)
-        return tuple(
-            torch.nn.functional.pad(state, (0, 0, 0, missing)) for state in self._states
-        )
+        return tuple(torch.nn.functional.pad(state, (0, 0, 0, missing)) for state in self._states)
 
     def _remember(self, final_state: HiddenState) -> None:
         if not self.stateful:
             return
-        final = (final_state,) if isinstance(final_state, torch.Tensor) else tuple(final_state)
+        states = (final_state,) if isinstance(final_state, torch.Tensor) else final_state
+        final = tuple(state.detach() for state in states)
         batch_size = final[0].shape[1]
         kept = self._states or final
         # Rows beyond this batch keep what they had.
         self._states = tuple(
-            torch.cat([new.detach(), old[:, batch_size:]], 1) for new, old in zip(final, kept)
+            torch.cat([new, old[:, batch_size:]], 1) for new, old in zip(final, kept)
         )
 
 
