@@ -1,0 +1,1 @@
+(import 'lib/lm.libsonnet').bidirectional('independent_lstm_no_srnn_no_out')

@@ -1,0 +1,1 @@
+(import 'lib/lm.libsonnet').forward('lstm_no_gates')

@@ -1,0 +1,1 @@
+(import 'lib/ptb_lm.libsonnet')('large', 'lstm_no_gates')

@@ -1,0 +1,1 @@
+(import 'lib/ptb_lm.libsonnet')('medium', 'lstm_no_srnn_no_hidden')

@@ -1,0 +1,1 @@
+(import 'lib/ptb_lm.libsonnet')('small', 'lstm_no_srnn_no_hidden')
