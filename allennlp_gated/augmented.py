@@ -100,7 +100,7 @@ class AugmentedCell(torch.nn.Module):
 
     def direction(self, reverse: bool, hidden_dropout_mask: Optional[torch.Tensor]) -> Direction:
         """The parameters as the recurrence takes them, the two biases added up."""
-        bias = self.state_linearity.bias
+        bias: Optional[torch.Tensor] = self.state_linearity.bias
         assert bias is not None and self.input_linearity.weight is not None
         if bias.shape[0] < self._bias_rows:
             bias = torch.nn.functional.pad(bias, (0, self._bias_rows - bias.shape[0]))

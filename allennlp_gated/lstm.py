@@ -144,7 +144,7 @@ class AblatedLstm(RecurrentModule):
             dropout=module.dropout,
             bidirectional=module.bidirectional,
             projection_size=module.proj_size or None,
-        ).to(module.weight_ih_l0)
+        ).to(next(module.parameters()))
         ours.train(module.training)
         with torch.no_grad():
             for suffix, _ in ours._suffixes():
@@ -192,7 +192,7 @@ class AblatedLstm(RecurrentModule):
             dropout=self.dropout,
             bidirectional=self.bidirectional,
             **projection,
-        ).to(self.weight_ih_l0)
+        ).to(next(self.parameters()))
         theirs.train(self.training)
         with torch.no_grad():
             for suffix, _ in self._suffixes():

@@ -7,9 +7,7 @@ import torch
 from allennlp_gated.ablation import Blocks
 
 
-def block_parameter(
-    blocks: Blocks, block_size: int, *columns: int
-) -> Optional[torch.nn.Parameter]:
+def block_parameter(blocks: Blocks, block_size: int, *columns: int) -> Optional[torch.nn.Parameter]:
     """
     # Parameters
 

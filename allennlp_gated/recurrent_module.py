@@ -249,9 +249,7 @@ class RecurrentModule(torch.nn.Module):
         outputs, states = run_layer(self.ablation, inputs, lengths, directions, self.highway)
         for observer in list(self._observers):
             observer(
-                LayerCall(
-                    self, layer, inputs, lengths, directions, self.highway, outputs, states
-                )
+                LayerCall(self, layer, inputs, lengths, directions, self.highway, outputs, states)
             )
         return outputs, states
 

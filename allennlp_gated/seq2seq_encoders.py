@@ -15,7 +15,7 @@ from allennlp_gated.recurrent_module import HiddenState, RecurrentModule
 from allennlp_gated.registration import STOCK_FAMILIES, register_each_ablation
 
 
-def lengths_from_mask(inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def lengths_from_mask(inputs: torch.Tensor, mask: torch.BoolTensor) -> torch.Tensor:
     """
     # Parameters
 

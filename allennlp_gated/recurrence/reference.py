@@ -39,7 +39,7 @@ def step(
     sums : `Dict[str, torch.Tensor]`
         For each block its W_h h_{t-1} + W_x x_t + b, as much of it as the ablation has.
     memory_cell : `Optional[torch.Tensor]`
-        c_{t-1}, shape (B, H).
+        c_{t-1}, shape (B, H); `None` where there is no memory cell.
 
     # Returns
 
@@ -49,7 +49,7 @@ def step(
     content = sums[parts.CONTENT]
     if ablation.has_recurrent_content:
         content = torch.tanh(content)  # (1), (2)
-    if not ablation.has_memory_cell:
+    if memory_cell is None:
         return Step(content, None, content, None, None, None)
 
     input_gate = torch.sigmoid(sums[parts.INPUT_GATE])  # (3)
