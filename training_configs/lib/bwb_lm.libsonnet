@@ -26,10 +26,9 @@ function(contextualizer) {
       end_tokens: ['</S>'],
     },
   },
-  train_data_path: 'fixtures/lm/shards/train*',
-  validation_data_path: 'fixtures/lm/shards/valid*',
+  train_data_path: 'fixtures/lm/shards/train-*',
+  validation_data_path: 'fixtures/lm/valid*',
   datasets_for_vocab_creation: ['train'],
-  vocabulary: {},
   data_loader: { batch_size: 128, shuffle: true },
   model: {
     type: 'language_model',
@@ -38,7 +37,7 @@ function(contextualizer) {
     },
     contextualizer: contextualizer,
     dropout: 0.1,
-    num_samples: 64,
+    num_samples: 256,
     sparse_embeddings: true,
   },
   trainer: {

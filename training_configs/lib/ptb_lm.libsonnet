@@ -26,7 +26,7 @@ local sizes = {
     decay_after_epoch: 6,
     decay: 1 / 1.2,
     full_epochs: 39,
-    default_epochs: 4,
+    default_epochs: 8,
   },
   large: {
     hidden_size: 1500,
@@ -37,7 +37,7 @@ local sizes = {
     decay_after_epoch: 14,
     decay: 1 / 1.15,
     full_epochs: 55,
-    default_epochs: 1,
+    default_epochs: 2,
   },
 };
 
