@@ -1,6 +1,7 @@
 """Equation 8: what the memory cell computes, as weights, records, pictures and summaries."""
 
 from allennlp_gated.weighted_sum.parts import Parts, recompute_parts
+from allennlp_gated.weighted_sum.recorder import RecordedLayer, WeightRecorder
 from allennlp_gated.weighted_sum.weights import (
     LargestWeights,
     initial_state_weights,
@@ -14,6 +15,8 @@ from allennlp_gated.weighted_sum.weights import (
 __all__ = [
     "LargestWeights",
     "Parts",
+    "RecordedLayer",
+    "WeightRecorder",
     "initial_state_weights",
     "largest_weights",
     "recompute_parts",

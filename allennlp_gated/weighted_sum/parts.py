@@ -1,4 +1,4 @@
-"""What one direction of one layer computed, part by part, recomputed from its inputs and outputs."""
+"""What one direction of one layer computed, part by part, made again from its outputs."""
 
 from typing import Dict, NamedTuple, Optional
 
@@ -151,7 +151,8 @@ def recompute_parts(
         memory_cell_0 = inputs.new_zeros(batch_size, hidden_size)
     # `step` is elementwise, so it takes all steps at once; its gates do not depend on the cell.
     gates = step(ablation, sums, torch.zeros_like(sums[names.CONTENT]))
-    assert gates.input_gate is not None and gates.forget_gate is not None
+    assert gates.input_gate is not None
+    assert gates.forget_gate is not None
     memory_cell = _memory_cells(
         gates.input_gate.double() * gates.content.double(),
         gates.forget_gate,

@@ -74,11 +74,11 @@ def weights(parts: Parts) -> torch.Tensor:
     input_gate, forget_gate = _in_order(parts)
     columns: List[torch.Tensor] = []
     for t, running in enumerate(_running_weights(input_gate, forget_gate)):
-        after = input_gate.new_zeros((input_gate.shape[0] - t - 1,) + tuple(input_gate.shape[1:]))
+        after = input_gate.new_zeros((input_gate.shape[0] - t - 1, *input_gate.shape[1:]))
         # Rounded column by column, so that no float64 copy of the whole is ever made.
         columns.append(torch.cat([running, after]).to(parts.input_gate.dtype))
     if not columns:
-        return parts.input_gate.new_zeros((0, 0) + tuple(input_gate.shape[1:]))
+        return parts.input_gate.new_zeros((0, 0, *input_gate.shape[1:]))
     return _back_in_place(torch.stack(columns, 1), parts)
 
 
@@ -104,7 +104,7 @@ def weights_at(parts: Parts, step: int) -> torch.Tensor:
         raise IndexError(f"step: must be from 0 to {total_steps - 1}, not {step}")
     current = total_steps - 1 - step if parts.reverse else step
     at_step = _weights_at(input_gate, forget_gate, current)
-    after = at_step.new_zeros((total_steps - current - 1,) + tuple(at_step.shape[1:]))
+    after = at_step.new_zeros((total_steps - current - 1, *at_step.shape[1:]))
     in_order = torch.cat([at_step, after]).to(parts.input_gate.dtype)
     return in_order.flip(0) if parts.reverse else in_order
 
@@ -268,5 +268,5 @@ class _WeightNorms(torch.autograd.Function):
 
 def _suffix_products(gates: torch.Tensor) -> torch.Tensor:
     """prod_{k>=j} of n gates, and 1 after the last: shape (n + 1, B, H)."""
-    one = gates.new_ones((1,) + tuple(gates.shape[1:]))
+    one = gates.new_ones((1, *gates.shape[1:]))
     return torch.cat([one, gates.flip(0)]).cumprod(0).flip(0)

@@ -197,7 +197,9 @@ class TestWeights:
         total = total + initial_state_weights(parts) * parts.memory_cell_0
         torch.testing.assert_close(total, parts.memory_cell, rtol=0, atol=1e-12)
 
-    @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+    @pytest.mark.parametrize(
+        ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)]
+    )
     @pytest.mark.parametrize("reverse", [False, True])
     def test_are_exact_at_length_2000(self, dtype, tolerance, reverse):
         """Each dimension has gates of its own kind, saturated in both directions included."""
@@ -327,7 +329,9 @@ class TestGradients:
         parts = random_parts(5, [5, 3], reverse=True)
         for function in (lambda p: weights_at(p, 1), initial_state_weights, weighted_sums):
             assert torch.autograd.gradcheck(
-                lambda i, f: function(parts._replace(input_gate=i, forget_gate=f)),
+                lambda i, f, function=function: function(
+                    parts._replace(input_gate=i, forget_gate=f)
+                ),
                 (
                     parts.input_gate.clone().requires_grad_(),
                     parts.forget_gate.clone().requires_grad_(),
