@@ -102,7 +102,8 @@ class RecurrentSeq2SeqEncoder(Seq2SeqEncoder):
         initial_state, lengths = self._prepare(inputs, mask, hidden_state)
         outputs, final_state = self._module(inputs, initial_state, lengths)
         self._remember(final_state)
-        return outputs
+        # Stock models, coreference for one, take a `view` of it.
+        return outputs.contiguous()
 
     def _prepare(
         self,
@@ -176,6 +177,7 @@ class IndependentSeq2SeqEncoder(RecurrentSeq2SeqEncoder):
         initial_state, lengths = self._prepare(inputs, mask, hidden_state)
         layers, final_state = self._module.forward_all_layers(inputs, initial_state, lengths)
         self._remember(final_state)
+        layers = [layer.contiguous() for layer in layers]
         return layers if self.return_all_layers else layers[-1]
 
 
