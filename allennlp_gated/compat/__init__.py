@@ -5,6 +5,7 @@ What AllenNLP 2.10.1, which is archived, still needs: one hole per file, each wi
 | --- | --- | --- |
 | `attachment_scores.py` | the parser in distributed training, by an abort | both stacks |
 | `reduce_on_plateau.py` | any run with that scheduler, at its start | PyTorch without `verbose` |
+| `resumption.py` | a resumed run ended with other numbers than a whole one | both stacks |
 | `squad_scores.py` | BiDAF in distributed training, by an abort | both stacks |
 | `trainer_state.py` | `--recover` of a run with the `cosine` scheduler | PyTorch 2.6 and later |
 
@@ -14,13 +15,21 @@ Importing this package mends what the installed versions need, once, and changes
 from allennlp_gated.compat import (
     attachment_scores,
     reduce_on_plateau,
+    resumption,
     squad_scores,
     trainer_state,
 )
 
-__all__ = ["attachment_scores", "reduce_on_plateau", "squad_scores", "trainer_state"]
+__all__ = [
+    "attachment_scores",
+    "reduce_on_plateau",
+    "resumption",
+    "squad_scores",
+    "trainer_state",
+]
 
 attachment_scores.mend()
 reduce_on_plateau.mend()
+resumption.mend()
 squad_scores.mend()
 trainer_state.mend()

@@ -1,4 +1,4 @@
-"""A trainer callback that kills its own process, as a scheduler of jobs or a lack of memory does."""
+"""A trainer callback that kills its own process, as a queue of jobs or a lack of memory would."""
 
 import os
 import signal

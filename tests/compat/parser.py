@@ -1,10 +1,11 @@
 """A parser and a treebank small enough to be trained within a second."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any, Dict, Sequence
 
-WORDS = "the a dog cat house garden sees likes finds big small in on with".split()
+WORDS = ("the", "a", "dog", "cat", "house", "sees", "likes", "finds", "big", "small", "in", "on")
 
 
 def write_treebank(path: Path, lengths: Sequence[int], seed: int) -> None:
@@ -71,4 +72,26 @@ def parser_config(
         },
         "data_loader": {"batch_size": 4},
         "trainer": dict({"cuda_device": -1, "validation_metric": "+LAS"}, **trainer),
+    }
+
+
+def scores(run: Path, file: str = "metrics.json") -> Dict[str, float]:
+    """
+    # Parameters
+
+    run : `Path`
+        The folder of a run.
+    file : `str`, optional
+        The file in it that holds its metrics.
+
+    # Returns
+
+    `Dict[str, float]`
+        These, without what the run took in time and memory.
+    """
+    metrics = json.loads((run / file).read_text())
+    return {
+        name: value
+        for name, value in metrics.items()
+        if not name.endswith("_MB") and "duration" not in name
     }
