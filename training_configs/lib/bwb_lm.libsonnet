@@ -29,7 +29,13 @@ function(contextualizer) {
   train_data_path: 'fixtures/lm/shards/train-*',
   validation_data_path: 'fixtures/lm/valid*',
   datasets_for_vocab_creation: ['train'],
-  data_loader: { batch_size: 128, shuffle: true },
+  // Shards are read a piece at a time. Only training samples the softmax: in validation each word's
+  // scores for the whole vocabulary take 3 MB, so batches are small there.
+  data_loader: {
+    batch_sampler: { type: 'bucket', batch_size: 128 },
+    max_instances_in_memory: 12800,
+  },
+  validation_data_loader: { batch_size: 8, max_instances_in_memory: 12800 },
   model: {
     type: 'language_model',
     text_field_embedder: {
