@@ -35,6 +35,8 @@ class RecordedLayer(NamedTuple):
         The key of the ablation.
     rows : `List[int]`
         For each row of the parts its place in the batch that the encoder was given.
+    batch_size : `int`
+        How many rows that batch had: a stock encoder drops those without a step.
     parts : `Parts`
         What the layer computed.
     """
@@ -45,6 +47,7 @@ class RecordedLayer(NamedTuple):
     direction: str
     ablation: str
     rows: List[int]
+    batch_size: int
     parts: Parts
 
 
@@ -91,8 +94,9 @@ class WeightRecorder:
         self._only_directions = only_directions
         self._model = model
         self._remove: List[Callable[[], Any]] = []
-        # How the batch was sorted for the stock module that is running, if it was.
-        self._rows: Optional[List[int]] = None
+        # For the stock module that is running, how its wrapper sorted the batch, if it did: all
+        # rows, longest first.
+        self._order: Optional[List[int]] = None
         self._recurrent = find_recurrent_modules(model)
 
     def __enter__(self) -> "WeightRecorder":
@@ -122,7 +126,7 @@ class WeightRecorder:
 
     def _observer(self, name: str) -> Callable[[LayerCall], None]:
         def observe(call: LayerCall) -> None:
-            self._record(_encoder_name(name), call, list(range(call.inputs.shape[1])))
+            self._record(_encoder_name(name), call)
 
         return observe
 
@@ -132,11 +136,7 @@ class WeightRecorder:
         ) -> None:
             inputs, state = read_stock_call(module, args, kwargs)
             twin = as_ours(module, name)
-            twin.add_observer(
-                lambda call: self._record(
-                    _encoder_name(name), call, self._rows or list(range(call.inputs.shape[1]))
-                )
-            )
+            twin.add_observer(lambda call: self._record(_encoder_name(name), call, self._order))
             twin(inputs, state)
 
         try:
@@ -161,19 +161,22 @@ class WeightRecorder:
         ) -> Any:
             lengths = get_lengths_from_binary_sequence_mask(mask)
             *_, order = sort_batch_by_length(inputs, lengths)
-            self._rows = order.tolist()[: int((lengths > 0).sum())]
+            self._order = order.tolist()
             try:
                 return original(module, inputs, mask, *rest, **more)
             finally:
-                self._rows = None
+                self._order = None
 
         encoder.sort_and_run_forward = watched  # type: ignore[method-assign]
         return lambda: encoder.__dict__.pop("sort_and_run_forward", None)
 
-    def _record(self, name: str, call: LayerCall, rows: List[int]) -> None:
+    def _record(self, name: str, call: LayerCall, order: Optional[List[int]] = None) -> None:
         ablation = call.module.ablation
         if self._only_layers is not None and call.layer not in self._only_layers:
             return
+        row_count = call.inputs.shape[1]
+        batch_size = row_count if order is None else len(order)
+        rows = list(range(row_count)) if order is None else order[:row_count]
         width = call.outputs.shape[-1] // len(call.directions)
         for direction, hidden in zip(call.directions, call.outputs.split(width, -1)):
             direction_name = BACKWARD if direction.reverse else FORWARD
@@ -187,7 +190,9 @@ class WeightRecorder:
                 ablation, call.inputs, call.lengths, direction, hidden, call.highway
             )
             self.layers.append(
-                RecordedLayer(name, earlier, call.layer, direction_name, ablation.key, rows, parts)
+                RecordedLayer(
+                    name, earlier, call.layer, direction_name, ablation.key, rows, batch_size, parts
+                )
             )
 
 
