@@ -5,7 +5,15 @@ Memory as a Dynamically Computed Element-wise Weighted Sum", as stock encoders.
 Importing it registers everything, and neither builds nor loads anything else.
 """
 
-from allennlp_gated import compat, initializers, language_model, seq2seq_encoders, seq2vec_encoders
+from allennlp_gated import (
+    bleu,
+    compat,
+    decoder_nets,
+    initializers,
+    language_model,
+    seq2seq_encoders,
+    seq2vec_encoders,
+)
 from allennlp_gated.ablation import ABLATIONS, Ablation, Layout, get_ablation
 from allennlp_gated.lstm import AblatedLstm
 from allennlp_gated.version import VERSION
@@ -17,7 +25,9 @@ __all__ = [
     "AblatedLstm",
     "Ablation",
     "Layout",
+    "bleu",
     "compat",
+    "decoder_nets",
     "get_ablation",
     "initializers",
     "language_model",

@@ -1,0 +1,1 @@
+(import 'lib/bidaf.libsonnet')('lstm_no_srnn')

@@ -1,0 +1,1 @@
+(import 'lib/nmt.libsonnet')('lstm_full', 'lstm_cell_full')

@@ -1,0 +1,1 @@
+(import 'lib/nmt.libsonnet')('lstm', 'lstm_cell')
