@@ -3,8 +3,11 @@
 from typing import Any, Dict, Optional, Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.training import GradientDescentTrainer
 from allennlp.training.callbacks import TrainerCallback
+
+from allennlp_gated.language_model.stream_language_model import StreamLanguageModel
 
 
 @TrainerCallback.register("carried_state")
@@ -23,12 +26,16 @@ class CarriedStateCallback(TrainerCallback):
         self, trainer: GradientDescentTrainer, is_primary: bool = True, **kwargs: Any
     ) -> None:
         super().on_start(trainer, is_primary, **kwargs)
+        if not isinstance(trainer.model, StreamLanguageModel):
+            raise ConfigurationError(
+                "trainer.callbacks: carried_state is for a stream_language_model alone"
+            )
+        self._model = trainer.model
         if self._recovered is not None:
-            trainer.model._contextualizer._states = self._recovered
+            self._model.carried_state = self._recovered
 
     def state_dict(self) -> Dict[str, Any]:
-        assert self.trainer is not None
-        return {"states": self.trainer.model._contextualizer._states}
+        return {"carried_state": self._model.carried_state}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        self._recovered = state_dict["states"]
+        self._recovered = state_dict["carried_state"]

@@ -1,6 +1,6 @@
 """`StreamLanguageModel`: predicts each next word of a stream, with the state carried along."""
 
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -113,6 +113,15 @@ class StreamLanguageModel(Model):
         )
         self._perplexity(loss_sum.detach(), int(mask.sum()))
         return {"loss": loss_sum / targets.shape[0]}
+
+    @property
+    def carried_state(self) -> Optional[Tuple[torch.Tensor, ...]]:
+        """What the next batch starts from: each of shape (layers, B, size), or `None` for zeros."""
+        return self._contextualizer._states
+
+    @carried_state.setter
+    def carried_state(self, state: Optional[Tuple[torch.Tensor, ...]]) -> None:
+        self._contextualizer._states = state
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return {"perplexity": self._perplexity.get_metric(reset)}

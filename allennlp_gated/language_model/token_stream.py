@@ -1,11 +1,11 @@
 """`TokenStreamDataLoader`: cuts one stream of words into batches whose rows go on and on."""
 
-from typing import Iterator, Optional
+from typing import Any, Dict, Iterator, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import is_distributed
-from allennlp.data import DataLoader, DatasetReader, Instance, TensorDict, Vocabulary
+from allennlp.data import DataLoader, DatasetReader, Instance, Vocabulary
 from allennlp.data.dataset_readers.dataset_reader import DatasetReaderInput
 from allennlp.nn.util import move_to_device
 from torch.nn.utils.rnn import pad_sequence
@@ -98,20 +98,20 @@ class TokenStreamDataLoader(DataLoader):
     def __len__(self) -> int:
         return -(-self._longest // self.steps)
 
-    def __iter__(self) -> Iterator[TensorDict]:
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
         if self._inputs is None:
             raise ConfigurationError("data_loader: token_stream needs index_with before iteration")
         for start in range(0, self._longest, self.steps):
             window = slice(start, start + self.steps)
-            batch = {
+            batch: Dict[str, Any] = {
                 "source": {"tokens": {"tokens": self._inputs[:, window]}},
                 "targets": self._targets[:, window],
                 "mask": self._mask[:, window],
             }
             if self._device is not None:
                 batch = move_to_device(batch, self._device)
-            batch["starts_stream"] = start == 0  # type: ignore[assignment]
-            yield batch  # type: ignore[misc]
+            batch["starts_stream"] = start == 0
+            yield batch
 
     def iter_instances(self) -> Iterator[Instance]:
         return iter(self._instances)

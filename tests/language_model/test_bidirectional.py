@@ -103,7 +103,8 @@ def test_the_stock_token_embedders_mix_its_layers(tmp_path: Path, key: str) -> N
     )
     batch = Batch(list(reader.read(text))[:4])
     batch.index_instances(Vocabulary())
-    characters = batch.as_tensor_dict()["source"]["token_characters"]["elmo_tokens"]
+    tensors: Dict[str, Any] = batch.as_tensor_dict()
+    characters = tensors["source"]["token_characters"]["elmo_tokens"]
 
     model = load_archive(archive).model.eval()
     source = {"token_characters": {"elmo_tokens": characters}}
@@ -113,7 +114,9 @@ def test_the_stock_token_embedders_mix_its_layers(tmp_path: Path, key: str) -> N
 
     for name in ("bidirectional_lm_token_embedder", "language_model_token_embedder"):
         params = {"type": name, "archive_file": str(archive), "bos_eos_tokens": None}
-        embedder = TokenEmbedder.from_params(Params({**params, "remove_bos_eos": False})).eval()
+        embedder: Any = TokenEmbedder.from_params(
+            Params({**params, "remove_bos_eos": False})
+        ).eval()
         assert embedder.get_output_dim() == 2 * size
         mix = embedder._scalar_mix
         assert len(mix.scalar_parameters) == 3  # the embeddings, and two layers

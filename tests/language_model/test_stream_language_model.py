@@ -11,7 +11,7 @@ from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
 from allennlp_gated.ablation import ABLATIONS
-from allennlp_gated.language_model import StreamLanguageModel, TokenPerplexity
+from allennlp_gated.language_model import TokenPerplexity
 from tests.language_model.common import new_loader, words, write_text
 
 SIZE = 5
@@ -21,7 +21,7 @@ TEXT = ["a b <unk> c", "b b a", "", "c a b d a b c", "d c", "a c <unk> b d a"]
 
 def new_model(
     vocab: Vocabulary, encoder: str = "lstm_full", seed: int = 0, **overrides: Any
-) -> StreamLanguageModel:
+) -> Any:
     torch.manual_seed(seed)
     params = {
         "type": "stream_language_model",
@@ -40,10 +40,10 @@ def new_model(
         "initializer": {"regexes": [[".*", {"type": "uniform", "a": -1.5, "b": 1.5}]]},
         **overrides,
     }
-    return Model.from_params(Params(params), vocab=vocab).double()  # type: ignore[return-value]
+    return Model.from_params(Params(params), vocab=vocab).double()
 
 
-def hand_count(model: StreamLanguageModel, vocab: Vocabulary, pieces: List[List[str]]) -> float:
+def hand_count(model: Any, vocab: Vocabulary, pieces: List[List[str]]) -> float:
     """
     The perplexity of pieces of a stream, each read in one go from a state of zeros: every
     prediction's probability by itself, from the model's weights.
@@ -66,7 +66,7 @@ def hand_count(model: StreamLanguageModel, vocab: Vocabulary, pieces: List[List[
     return math.exp(-log_likelihood / count)
 
 
-def perplexity(model: StreamLanguageModel, batches: Any) -> float:
+def perplexity(model: Any, batches: Any) -> float:
     with torch.no_grad():
         for batch in batches:
             model(**batch)

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 import torch
@@ -15,11 +15,14 @@ from tests.language_model.common import new_loader, open_vocabulary, words, writ
 TEXT = ["the cat sees <unk>", "", "  a dog sees the cat ", "naïve dogs see"]
 
 
+def read_lines(reader: TokenStreamReader, path: str) -> List[List[str]]:
+    sources: List[Any] = [instance["source"] for instance in reader.read(path)]
+    return [[token.text for token in source.tokens] for source in sources]
+
+
 def test_reader_closes_every_line(tmp_path: Path) -> None:
     path = write_text(tmp_path, TEXT)
-    instances = list(TokenStreamReader().read(path))
-    read = [[token.text for token in one["source"].tokens] for one in instances]
-    assert read == [
+    assert read_lines(TokenStreamReader(), path) == [
         ["the", "cat", "sees", "<unk>", "<eos>"],
         ["<eos>"],
         ["a", "dog", "sees", "the", "cat", "<eos>"],
@@ -30,8 +33,8 @@ def test_reader_closes_every_line(tmp_path: Path) -> None:
 def test_last_line_may_end_without_a_line_break(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("a b\nc")
-    instances = list(TokenStreamReader(end_token="</s>").read(path))
-    assert [token.text for token in instances[-1]["source"].tokens] == ["c", "</s>"]
+    reader = TokenStreamReader(end_token="</s>")
+    assert read_lines(reader, str(path)) == [["a", "b", "</s>"], ["c", "</s>"]]
 
 
 @given(

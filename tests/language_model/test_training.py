@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict, Optional
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.train import train_model
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 from allennlp.training.callbacks import TrainerCallback
 
@@ -88,12 +90,22 @@ def test_evaluate_gives_the_perplexity_of_training_at_any_batch_size(
 
 def test_training_leaves_no_trace_in_validation(run: Path) -> None:
     model = load_archive(run / "run").model.eval()
-    sizes = {"vocab": model.vocab, "batch_size": 3, "steps": 5}
+    sizes: Dict[str, Any] = {"vocab": model.vocab, "batch_size": 3, "steps": 5}
     train, _ = new_loader(str(run / "train.txt"), **sizes)
     valid, _ = new_loader(str(run / "valid.txt"), single_row=True, **sizes)
     of_valid, of_train = perplexity(model, valid), perplexity(model, train)
     assert perplexity(model, valid) == of_valid
     assert perplexity(model, train) == of_train
+
+
+def test_the_callback_is_for_a_model_that_carries_a_state(run: Path) -> None:
+    model = load_archive(run / "run").model
+    trainer = SimpleNamespace(model=model)
+    callback = TrainerCallback.from_params(Params({"type": "carried_state"}), serialization_dir="")
+    callback.on_start(trainer)  # type: ignore[arg-type]
+    trainer.model = model._softmax
+    with pytest.raises(ConfigurationError, match=r"trainer\.callbacks: carried_state"):
+        callback.on_start(trainer)  # type: ignore[arg-type]
 
 
 # There are 8 batches an epoch: the run dies within the first, between both, within the second.

@@ -41,7 +41,7 @@ def take_a_step(name: str, folder: Path, overrides: Dict[str, Any]) -> TrainMode
     config = load(name, overrides)
     config["trainer"].update(cuda_device=-1, checkpointer=None)
     run = TrainModel.from_params(Params(config), serialization_dir=str(folder), local_rank=0)
-    trainer = run.trainer
+    trainer: Any = run.trainer
     before = {name: value.detach().clone() for name, value in run.model.named_parameters()}
     run.model.train()
     batch = next(iter(trainer.data_loader))
@@ -98,7 +98,8 @@ def test_bwb_lm_takes_a_step(name: str, text: str, tmp_path: Path) -> None:
         "model.num_samples": 8,
     }
     run = take_a_step(name, tmp_path / "run", overrides)
-    assert run.model._contextualizer.get_output_dim() == 512
+    contextualizer: Any = run.model._contextualizer
+    assert contextualizer.get_output_dim() == 512
 
 
 @pytest.mark.parametrize("name", shipped("lm_", "bwb_lm_", "ptb_lm_"))
@@ -170,7 +171,7 @@ def test_learning_rate_decays_as_in_the_paper(
     config = load(f"ptb_lm_{size}_full", overrides)
     config["trainer"]["cuda_device"] = -1
     run = TrainModel.from_params(Params(config), serialization_dir=str(tmp_path), local_rank=0)
-    trainer = run.trainer
+    trainer: Any = run.trainer
     rates = []
     for _ in range(epochs):
         rates.append(trainer.optimizer.param_groups[0]["lr"])
