@@ -1,0 +1,47 @@
+"""Every shipped translation config takes a training step and translates."""
+
+from pathlib import Path
+
+import pytest
+from allennlp.common.plugins import import_plugins
+from allennlp.models import Model
+
+from allennlp_gated.recurrent_module import RecurrentModule
+
+from .common import CONFIGS, ENCODERS, ROOT, shipped, take_a_step
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stock_plugins() -> None:
+    import_plugins()
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_there_is_a_config_for_each_encoder() -> None:
+    assert sorted(shipped("nmt")) == sorted(ENCODERS)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_takes_a_step_and_translates(encoder: str, tmp_path: Path) -> None:
+    config = CONFIGS / f"nmt_{encoder}.jsonnet"
+    short = {"dataset_reader.max_instances": 3, "model.decoder.beam_search.max_steps": 4}
+    # A softmax over the source does not see what is added to all of it.
+    run = take_a_step(config, tmp_path / "run", short, unmoved=["._bias"])
+    assert 0 <= run.model.get_metrics(reset=True)["BLEU"] <= 1
+    check_architecture(run.model, encoder)
+
+
+def check_architecture(model: Model, encoder: str) -> None:
+    """Two layers of 500 on either side; in the stock decoder, one."""
+    ablated = [module for module in model.modules() if isinstance(module, RecurrentModule)]
+    if encoder == "stock":
+        assert not ablated
+        return
+    read, written = ablated
+    assert read.ablation.key == written.ablation.key == encoder
+    assert (read.num_layers, read.hidden_size, read.bidirectional) == (2, 250, True)
+    assert (written.num_layers, written.hidden_size, written.bidirectional) == (2, 500, False)
