@@ -2,10 +2,10 @@
 Functions on tensors that compute the recurrences: no modules, no AllenNLP.
 
 `run_layer` is the one door. It has the signature of `reference.run_layer`, the equations as they
-are written, and may take a faster path to the same numbers.
+are written, and takes the fastest path to the same numbers.
 """
 
+from allennlp_gated.recurrence.backends import available_backends, run_layer
 from allennlp_gated.recurrence.direction import Direction, State
-from allennlp_gated.recurrence.reference import run_layer
 
-__all__ = ["Direction", "State", "run_layer"]
+__all__ = ["Direction", "State", "available_backends", "run_layer"]

@@ -1,0 +1,108 @@
+"""
+Which path a layer takes: the compiled kernels on a CPU, else plain PyTorch; or whichever the
+environment variable ALLENNLP_GATED_BACKEND names.
+"""
+
+import os
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_gated.ablation import Ablation
+from allennlp_gated.recurrence import fused, native, reference
+from allennlp_gated.recurrence.direction import Direction, State
+
+VARIABLE = "ALLENNLP_GATED_BACKEND"
+PYTORCH_BACKENDS = ("reference", "torch")
+BACKENDS = PYTORCH_BACKENDS + native.INSTRUCTION_SETS
+
+
+def why_not(backend: str) -> Optional[str]:
+    """
+    # Parameters
+
+    backend : `str`
+        One of `BACKENDS`.
+
+    # Returns
+
+    `Optional[str]`
+        Why it is not available on this machine, or `None` if it is.
+    """
+    if backend in PYTORCH_BACKENDS:
+        return None
+    kernels, reason = native.load()
+    return reason if kernels is None else kernels.why_not(backend)
+
+
+def available_backends() -> List[str]:
+    """
+    # Returns
+
+    `List[str]`
+        Those of `BACKENDS` that this machine has.
+    """
+    return [backend for backend in BACKENDS if why_not(backend) is None]
+
+
+def _why_not_fused(inputs: torch.Tensor, directions: Sequence[Direction]) -> Optional[str]:
+    """Why the kernels cannot do this call, whatever the machine."""
+    if inputs.device.type != "cpu":
+        return f"the compiled kernels run on the CPU and the inputs are on {inputs.device}"
+    if not 1 <= len(directions) <= native.MAX_DIRECTIONS:
+        return f"the compiled kernels take 1 or 2 directions, not {len(directions)}"
+    for direction in directions:
+        mask = direction.hidden_dropout_mask
+        if mask is not None and mask.requires_grad:
+            return "the compiled kernels give no gradient to a dropout mask"
+    return None
+
+
+def _best_instruction_set(kernels: native.Kernels) -> str:
+    for instruction_set in reversed(native.INSTRUCTION_SETS):
+        if kernels.why_not(instruction_set) is None:
+            return instruction_set
+    raise AssertionError("the baseline runs everywhere")
+
+
+def run_layer(
+    ablation: Ablation,
+    inputs: torch.Tensor,
+    lengths: Optional[torch.Tensor],
+    directions: Sequence[Direction],
+    highway: bool = False,
+) -> Tuple[torch.Tensor, List[State]]:
+    """
+    One layer, all its directions, by the fastest path that there is. The parameters and what it
+    returns are those of `reference.run_layer`.
+
+    # Raises
+
+    `ConfigurationError`
+        If the environment variable names no path, or one that is not to be had.
+    """
+    forced = os.environ.get(VARIABLE)
+    if not forced:
+        kernels, _ = native.load()
+        if kernels is None or _why_not_fused(inputs, directions) is not None:
+            return reference.run_layer(ablation, inputs, lengths, directions, highway)
+        instruction_set = _best_instruction_set(kernels)
+    else:
+        if forced not in BACKENDS:
+            raise ConfigurationError(
+                f"{VARIABLE}: {forced!r} is no path; choose one of {', '.join(BACKENDS)}"
+            )
+        if forced == "reference":
+            return reference.run_layer(ablation, inputs, lengths, directions, highway)
+        if forced == "torch":
+            return reference.run_layer(ablation, inputs, lengths, directions, highway)
+        reason = why_not(forced) or _why_not_fused(inputs, directions)
+        if reason is not None:
+            raise ConfigurationError(f"{VARIABLE}: {forced!r} is not to be had: {reason}")
+        kernels, _ = native.load()
+        assert kernels is not None
+        instruction_set = forced
+    return fused.run_layer(
+        kernels, instruction_set, ablation, inputs, lengths, directions, highway
+    )

@@ -1,0 +1,260 @@
+// Matrix products: one register-blocked tile, and a blocked product around it for the large ones.
+//
+// Why not a library: rows are addressed through an index, so that padding is neither read nor
+// computed and nothing is gathered first; and the step of a recurrence multiplies the same small
+// matrix over and over, which wants it packed once. See benchmarks/products.py for the comparison.
+#ifndef GATED_PRODUCT_H
+#define GATED_PRODUCT_H
+
+#include "simd.h"
+
+namespace {
+
+constexpr int64_t TILE_ROWS = GATED_TILE_ROWS;
+
+// Columns of a tile: two vectors.
+template <typename T>
+constexpr int64_t tile_columns() {
+    return 2 * width<T>();
+}
+
+// Blocks of a large product: a panel of B stays in the first cache, a block of A in the second.
+template <typename T>
+constexpr int64_t depth_block() {
+    return 1024 / sizeof(T);
+}
+constexpr int64_t ROW_BLOCK = 96;
+constexpr int64_t COLUMN_BLOCK = 768;
+
+GATED_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+GATED_INLINE int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+
+// The rows of a matrix, at a stride or wherever `offset` says.
+template <typename T>
+struct Rows {
+    T* base;
+    int64_t stride;
+    const int64_t* offset;
+
+    GATED_INLINE T* operator()(int64_t row) const {
+        return base + (offset ? offset[row] : row * stride);
+    }
+};
+
+enum class Start { FROM_ZERO, FROM_BIAS, FROM_TARGET };
+
+// target[i][0..2 vectors) = start + sum over k of a(i, k) * panel[k]. `a` is packed as (depth, ROWS),
+// or each row has its own address in `rows`.
+template <int ROWS, bool PACKED, typename T>
+void tile(const T* a, const T* const* rows, const T* panel, int64_t depth, T* const* target,
+          Start start, const T* bias) {
+    constexpr int64_t W = width<T>();
+    Vector<T> left[ROWS], right[ROWS];
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+        left[i] = right[i] = Vector<T>{};
+        if (start != Start::FROM_ZERO) {
+            const T* from = start == Start::FROM_BIAS ? bias : target[i];
+            left[i] = load(from);
+            right[i] = load(from + W);
+        }
+    }
+    for (int64_t k = 0; k < depth; ++k) {
+        const Vector<T> b_left = load(panel + k * 2 * W), b_right = load(panel + k * 2 * W + W);
+#pragma GCC unroll 16
+        for (int i = 0; i < ROWS; ++i) {
+            const Vector<T> value = broadcast<T>(PACKED ? a[k * ROWS + i] : rows[i][k]);
+            left[i] += value * b_left;
+            right[i] += value * b_right;
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+        store(target[i], left[i]);
+        store(target[i] + W, right[i]);
+    }
+}
+
+template <bool PACKED, typename T>
+void whole_tile(int64_t count, const T* a, const T* const* rows, const T* panel, int64_t depth,
+                T* const* target, Start start, const T* bias) {
+#define GATED_TILE(ROWS)                                                                    \
+    case ROWS:                                                           \
+        tile<ROWS, PACKED>(a, rows, panel, depth, target, start, bias); \
+        break
+    switch (count) {
+        GATED_TILE(1);
+        GATED_TILE(2);
+        GATED_TILE(3);
+        GATED_TILE(4);
+        GATED_TILE(5);
+        GATED_TILE(6);
+#if GATED_TILE_ROWS > 6
+        GATED_TILE(7);
+        GATED_TILE(8);
+        GATED_TILE(9);
+        GATED_TILE(10);
+        GATED_TILE(11);
+        GATED_TILE(12);
+#endif
+    }
+#undef GATED_TILE
+}
+
+// The same for a panel that may hold fewer columns: they go through a tile of their own.
+template <bool PACKED, typename T>
+GATED_INLINE void tile_of(int64_t count, const T* a, const T* const* rows, const T* panel,
+                          int64_t depth, T* const* target, int64_t columns, Start start,
+                          const T* bias) {
+    constexpr int64_t NR = tile_columns<T>();
+    if (columns == NR) {
+        whole_tile<PACKED>(count, a, rows, panel, depth, target, start, bias);
+        return;
+    }
+    T edge[TILE_ROWS * NR];
+    T* edges[TILE_ROWS];
+    memset(edge, 0, sizeof edge);
+    for (int64_t i = 0; i < count; ++i) {
+        edges[i] = edge + i * NR;
+        if (start != Start::FROM_ZERO) {
+            memcpy(edges[i], start == Start::FROM_BIAS ? bias : target[i], columns * sizeof(T));
+        }
+    }
+    whole_tile<PACKED>(count, a, rows, panel, depth, edges, Start::FROM_TARGET, bias);
+    for (int64_t i = 0; i < count; ++i) memcpy(target[i], edges[i], columns * sizeof(T));
+}
+
+// Splits `rows` into as few tiles as possible, of nearly equal heights: 32 = 6 + 6 + 5 + 5 + 5 + 5.
+struct Tiles {
+    int64_t count, height, taller;
+
+    explicit Tiles(int64_t rows)
+        : count((rows + TILE_ROWS - 1) / TILE_ROWS),
+          height(count ? rows / count : 0),
+          taller(count ? rows % count : 0) {}
+    GATED_INLINE int64_t rows_of(int64_t i) const { return height + (i < taller); }
+};
+
+// Packs columns [first, first + columns) of a (depth, ...) matrix as one panel, filled up with zeros.
+// Element (k, n) is row k's n-th, or where `transposed` row n's k-th.
+template <typename T>
+void pack_panel(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
+                int64_t first, int64_t columns, T* panel) {
+    constexpr int64_t NR = tile_columns<T>();
+    if (!transposed && columns == NR) {
+        for (int64_t k = 0; k < depth; ++k) {
+            memcpy(panel + k * NR, matrix(first_depth + k) + first, NR * sizeof(T));
+        }
+        return;
+    }
+    if (columns < NR) memset(panel, 0, depth * NR * sizeof(T));
+    if (!transposed) {
+        for (int64_t k = 0; k < depth; ++k) {
+            memcpy(panel + k * NR, matrix(first_depth + k) + first, columns * sizeof(T));
+        }
+        return;
+    }
+    // A cache line of each source row at a time.
+    constexpr int64_t LINE = 64 / sizeof(T);
+    for (int64_t k = 0; k < depth; k += LINE) {
+        const int64_t end = smaller(k + LINE, depth);
+        for (int64_t n = 0; n < columns; ++n) {
+            const T* row = matrix(first + n) + first_depth;
+            for (int64_t i = k; i < end; ++i) panel[i * NR + n] = row[i];
+        }
+    }
+}
+
+// Packs rows [first, first + rows) and depth [first_depth, ...) as a tile's (depth, rows).
+template <typename T>
+void pack_rows(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
+               int64_t first, int64_t rows, T* packed) {
+    if (transposed) {
+        for (int64_t k = 0; k < depth; ++k) {
+            const T* row = matrix(first_depth + k) + first;
+            for (int64_t i = 0; i < rows; ++i) packed[k * rows + i] = row[i];
+        }
+        return;
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+        const T* row = matrix(first + i) + first_depth;
+        for (int64_t k = 0; k < depth; ++k) packed[k * rows + i] = row[k];
+    }
+}
+
+// Elements of scratch that `multiply` needs for itself.
+template <typename T>
+constexpr int64_t multiply_scratch() {
+    return depth_block<T>() * (ROW_BLOCK + COLUMN_BLOCK + tile_columns<T>());
+}
+
+// An operand: its rows, and whether the product takes it transposed.
+template <typename T>
+struct Operand {
+    Rows<const T> rows;
+    bool transposed;
+};
+
+struct Range {
+    int64_t first, end;
+    GATED_INLINE int64_t size() const { return end - first; }
+};
+
+// The share of part `part` of `parts` of `total` things, in multiples of `unit`.
+GATED_INLINE Range share(int64_t total, int64_t unit, int64_t part, int64_t parts) {
+    const int64_t units = (total + unit - 1) / unit;
+    return {smaller(units * part / parts * unit, total),
+            smaller(units * (part + 1) / parts * unit, total)};
+}
+
+// target(m, n) = start + sum over k < depth of a(m, k) b(k, n), for those ranges of m and n.
+template <typename T>
+void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range n, int64_t depth,
+              const T* bias, bool accumulate, T* scratch) {
+    constexpr int64_t NR = tile_columns<T>(), KC = depth_block<T>();
+    T* packed_a = scratch;
+    T* packed_b = scratch + KC * ROW_BLOCK;
+    if (depth == 0 && !accumulate) {
+        for (int64_t row = m.first; row < m.end; ++row) {
+            T* to = target(row);
+            for (int64_t j = n.first; j < n.end; ++j) to[j] = bias ? bias[j] : T(0);
+        }
+    }
+    for (int64_t column = n.first; column < n.end; column += COLUMN_BLOCK) {
+        const int64_t columns = smaller(COLUMN_BLOCK, n.end - column);
+        for (int64_t k = 0; k < depth;) {
+            // Two halves and not a whole and a remainder.
+            const int64_t left = depth - k;
+            const int64_t block = left <= KC ? left : left < 2 * KC ? (left + 1) / 2 : KC;
+            Start start = bias ? Start::FROM_BIAS : Start::FROM_ZERO;
+            if (accumulate || k > 0) start = Start::FROM_TARGET;
+            for (int64_t j = 0; j < columns; j += NR) {
+                pack_panel(b.rows, b.transposed, k, block, column + j, smaller(NR, columns - j),
+                           packed_b + j * block);
+            }
+            for (int64_t row = m.first; row < m.end; row += ROW_BLOCK) {
+                const int64_t rows = smaller(ROW_BLOCK, m.end - row);
+                const Tiles tiles(rows);
+                for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
+                    pack_rows(a.rows, a.transposed, k, block, row + at, tiles.rows_of(i),
+                              packed_a + at * block);
+                }
+                for (int64_t j = 0; j < columns; j += NR) {
+                    for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
+                        T* to[TILE_ROWS];
+                        const int64_t height = tiles.rows_of(i);
+                        for (int64_t r = 0; r < height; ++r) to[r] = target(row + at + r) + column + j;
+                        tile_of<true>(height, packed_a + at * block,
+                                      static_cast<const T* const*>(nullptr), packed_b + j * block,
+                                      block, to, smaller(NR, columns - j), start,
+                                      bias ? bias + column + j : bias);
+                    }
+                }
+            }
+            k += block;
+        }
+    }
+}
+
+}  // namespace
+#endif
