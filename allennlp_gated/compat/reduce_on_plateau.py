@@ -31,6 +31,7 @@ def mend() -> None:
         del arguments["self"]
         if arguments.pop("verbose"):
             logger.warning("reduce_on_plateau: PyTorch has removed `verbose`; it has no effect.")
-        super(ReduceOnPlateauLearningRateScheduler, self).__init__(ReduceLROnPlateau(**arguments))
+        scheduler: Any = ReduceLROnPlateau(**arguments)
+        super(ReduceOnPlateauLearningRateScheduler, self).__init__(scheduler)
 
     ReduceOnPlateauLearningRateScheduler.__init__ = init  # type: ignore[method-assign]

@@ -4,8 +4,11 @@ checkpoint cannot run code. The state that `--recover` reads may hold numpy scal
 scheduler, for one, computes the learning rate in numpy, and the optimizer's state keeps it.
 """
 
+from typing import Any
+
 import numpy
 import torch
+from packaging.version import Version
 
 SCALARS = (
     numpy.bool_,
@@ -18,9 +21,9 @@ SCALARS = (
 
 def mend() -> None:
     """Let those scalars through by name. They are data alone, and the check stays on."""
-    if torch.__version__ < (2, 6):  # it loads anything there
+    if Version(torch.__version__) < Version("2.6"):  # it loads anything there
         return
-    scalar = numpy.float64(0).__reduce__()[0]
+    scalar: Any = numpy.float64(0).__reduce__()[0]
     torch.serialization.add_safe_globals(
         [
             scalar,
