@@ -7,12 +7,15 @@ Importing it registers everything, and neither builds nor loads anything else.
 
 from allennlp_gated import (
     bleu,
+    commands,
     compat,
+    data,
     decoder_nets,
     initializers,
     language_model,
     seq2seq_encoders,
     seq2vec_encoders,
+    weighted_sum,
 )
 from allennlp_gated.ablation import ABLATIONS, Ablation, Layout, get_ablation
 from allennlp_gated.lstm import AblatedLstm
@@ -26,11 +29,14 @@ __all__ = [
     "Ablation",
     "Layout",
     "bleu",
+    "commands",
     "compat",
+    "data",
     "decoder_nets",
     "get_ablation",
     "initializers",
     "language_model",
     "seq2seq_encoders",
     "seq2vec_encoders",
+    "weighted_sum",
 ]

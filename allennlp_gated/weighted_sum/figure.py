@@ -153,7 +153,7 @@ def save_figure(figure: Figure, path: Union[str, Path]) -> List[Path]:
     for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         file = Path(f"{path}.{ending}")
         with rc_context({"svg.hashsalt": "allennlp-gated", "svg.fonttype": "none"}):
-            figure.savefig(file, dpi=150, metadata=metadata)  # type: ignore[arg-type]
+            figure.savefig(file, dpi=150, metadata=metadata)
         saved.append(file)
     return saved
 

@@ -31,6 +31,9 @@ class Parts(NamedTuple):
     hidden : `torch.Tensor`
         What the layer handed on, shape (T, B, P): h, after the highway and the projection if there
         are any.
+    highway_gate : `Optional[torch.Tensor]`
+        With a highway connection, how much of h it let pass, shape (T, B, H). The memory cell, and
+        with it the weighted sum, is what it is without one.
     memory_cell_0 : `torch.Tensor`
         The initial memory cell, shape (B, H).
     lengths : `torch.Tensor`
@@ -45,6 +48,7 @@ class Parts(NamedTuple):
     output_gate: Optional[torch.Tensor]
     memory_cell: torch.Tensor
     hidden: torch.Tensor
+    highway_gate: Optional[torch.Tensor]
     memory_cell_0: torch.Tensor
     lengths: torch.Tensor
     reverse: bool
@@ -61,13 +65,17 @@ class Parts(NamedTuple):
         def cut(tensor: torch.Tensor) -> torch.Tensor:
             return tensor[:length, index : index + 1]
 
+        def cut_if_there(tensor: Optional[torch.Tensor]) -> Optional[torch.Tensor]:
+            return None if tensor is None else cut(tensor)
+
         return Parts(
             content=cut(self.content),
             input_gate=cut(self.input_gate),
             forget_gate=cut(self.forget_gate),
-            output_gate=None if self.output_gate is None else cut(self.output_gate),
+            output_gate=cut_if_there(self.output_gate),
             memory_cell=cut(self.memory_cell),
             hidden=cut(self.hidden),
+            highway_gate=cut_if_there(self.highway_gate),
             memory_cell_0=self.memory_cell_0[index : index + 1],
             lengths=self.lengths[index : index + 1],
             reverse=self.reverse,
@@ -167,6 +175,7 @@ def recompute_parts(
         output_gate=None if gates.output_gate is None else within(gates.output_gate),
         memory_cell=memory_cell,
         hidden=hidden,
+        highway_gate=within(torch.sigmoid(sums[names.HIGHWAY_GATE])) if highway else None,
         memory_cell_0=memory_cell_0,
         lengths=lengths,
         reverse=direction.reverse,

@@ -155,7 +155,7 @@ class WeightRecorder:
         def watched(
             module: Callable[..., Any],
             inputs: torch.Tensor,
-            mask: torch.Tensor,
+            mask: torch.BoolTensor,
             *rest: Any,
             **more: Any,
         ) -> Any:

@@ -152,7 +152,7 @@ def weigh_instance(
         call = (one.module, one.call)
         if call not in text_of_call:
             read_before = [text for (module, _), text in text_of_call.items() if module == call[0]]
-            text_of_call[call] = _text_that_was_read(fields, length, read_before)
+            text_of_call[call] = text_that_was_read(fields, length, read_before)
         text = text_of_call[call]
         if text not in texts:
             texts[text] = (
@@ -209,7 +209,7 @@ def words_of(instance: Instance, name: str, field: TextField) -> List[Word]:
     ]
 
 
-def _text_that_was_read(fields: Dict[str, TextField], length: int, read_before: List[str]) -> str:
+def text_that_was_read(fields: Dict[str, TextField], length: int, read_before: List[str]) -> str:
     """The text of that length, rather one that the same encoder has not read yet."""
     fitting = [name for name, field in fields.items() if len(field.tokens) == length]
     unread = [name for name in fitting if name not in read_before]

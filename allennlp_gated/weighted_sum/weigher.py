@@ -211,8 +211,12 @@ def instances_of(
             raise ConfigurationError(
                 f"multitask-head: must be given for this model, one of {', '.join(reader.readers)}"
             )
-        return iter(reader.read(path, force_task=multitask_head))
-    return iter(reader.read(path))
+        return _as_instances(reader.read(path, force_task=multitask_head))
+    return _as_instances(reader.read(path))
+
+
+def _as_instances(read: Any) -> Iterator[Instance]:
+    return iter(read)
 
 
 def _predict(predictor: Predictor, inputs: List[Dict[str, Any]]) -> None:

@@ -69,6 +69,7 @@ def parts_from_gates(content, input_gate, forget_gate, memory_cell_0, lengths=No
         None,
         memory_cell,
         torch.tanh(memory_cell),
+        None,
         memory_cell_0,
         lengths,
         reverse,
