@@ -102,17 +102,17 @@ class WeightedSumInterpreter(SaliencyInterpreter):
                 parameter.requires_grad_(True)
             with torch.enable_grad():
                 loss = model(**tensors)["loss"]
-                came_out = [_came_out(call) for _, call in calls]
+                came_out = [outputs_of_call(call) for _, call in calls]
                 flat = [tensor for tensors in came_out for tensor in tensors]
-                gradients = list(torch.autograd.grad(loss, flat, allow_unused=True))
+                gradients = list(torch.autograd.grad(loss, flat, allow_unused=True)) if flat else []
         finally:
             for parameter, before in requires_grad.items():
                 parameter.requires_grad_(before)
             for handle in handles:
                 handle.remove()
-        result = []
+        result: List[Tuple[str, LayerCall, List[Optional[torch.Tensor]]]] = []
         for (name, call), tensors_of_call in zip(calls, came_out):
-            of_call = [gradients.pop(0) for _ in tensors_of_call]
+            of_call: List[Optional[torch.Tensor]] = [gradients.pop(0) for _ in tensors_of_call]
             result.append((name, call, of_call))
         return result
 
@@ -208,7 +208,8 @@ def _shares(by_cell: torch.Tensor, parts: Parts) -> torch.Tensor:
     return shares
 
 
-def _came_out(call: LayerCall) -> List[torch.Tensor]:
+def outputs_of_call(call: LayerCall) -> List[torch.Tensor]:
+    """A layer's outputs and, for each direction, its final hidden state and memory cell."""
     tensors = [call.outputs]
     for state in call.states:
         assert state.memory_cell is not None
