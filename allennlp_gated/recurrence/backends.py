@@ -10,7 +10,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_gated.ablation import Ablation
-from allennlp_gated.recurrence import fused, native, reference
+from allennlp_gated.recurrence import batched, fused, native, reference
 from allennlp_gated.recurrence.direction import Direction, State
 
 VARIABLE = "ALLENNLP_GATED_BACKEND"
@@ -46,16 +46,18 @@ def available_backends() -> List[str]:
     return [backend for backend in BACKENDS if why_not(backend) is None]
 
 
+def _needs_reference(directions: Sequence[Direction]) -> bool:
+    """Whether a dropout mask needs a gradient, which only the reference gives."""
+    masks = [one.hidden_dropout_mask for one in directions]
+    return any(mask is not None and mask.requires_grad for mask in masks)
+
+
 def _why_not_fused(inputs: torch.Tensor, directions: Sequence[Direction]) -> Optional[str]:
     """Why the kernels cannot do this call, whatever the machine."""
     if inputs.device.type != "cpu":
         return f"the compiled kernels run on the CPU and the inputs are on {inputs.device}"
     if not 1 <= len(directions) <= native.MAX_DIRECTIONS:
         return f"the compiled kernels take 1 or 2 directions, not {len(directions)}"
-    for direction in directions:
-        mask = direction.hidden_dropout_mask
-        if mask is not None and mask.requires_grad:
-            return "the compiled kernels give no gradient to a dropout mask"
     return None
 
 
@@ -83,10 +85,12 @@ def run_layer(
         If the environment variable names no path, or one that is not to be had.
     """
     forced = os.environ.get(VARIABLE)
+    if _needs_reference(directions):
+        return reference.run_layer(ablation, inputs, lengths, directions, highway)
     if not forced:
         kernels, _ = native.load()
         if kernels is None or _why_not_fused(inputs, directions) is not None:
-            return reference.run_layer(ablation, inputs, lengths, directions, highway)
+            return batched.run_layer(ablation, inputs, lengths, directions, highway)
         instruction_set = _best_instruction_set(kernels)
     else:
         if forced not in BACKENDS:
@@ -96,13 +100,11 @@ def run_layer(
         if forced == "reference":
             return reference.run_layer(ablation, inputs, lengths, directions, highway)
         if forced == "torch":
-            return reference.run_layer(ablation, inputs, lengths, directions, highway)
+            return batched.run_layer(ablation, inputs, lengths, directions, highway)
         reason = why_not(forced) or _why_not_fused(inputs, directions)
         if reason is not None:
             raise ConfigurationError(f"{VARIABLE}: {forced!r} is not to be had: {reason}")
         kernels, _ = native.load()
         assert kernels is not None
         instruction_set = forced
-    return fused.run_layer(
-        kernels, instruction_set, ablation, inputs, lengths, directions, highway
-    )
+    return fused.run_layer(kernels, instruction_set, ablation, inputs, lengths, directions, highway)

@@ -11,44 +11,38 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 
 from allennlp_gated.ablation import Ablation
-from allennlp_gated.recurrence import native, reference
+from allennlp_gated.recurrence import native
 from allennlp_gated.recurrence.direction import Direction, State
+from allennlp_gated.recurrence.layer import (
+    TENSORS,
+    Layer,
+    OptionalTensor,
+    flatten,
+    through_reference,
+)
 from allennlp_gated.recurrence.workspace import Buffer
 
-# The tensors of a `Direction`, in its order; what follows them is not a tensor.
-TENSORS = Direction._fields[:-1]
-OptionalTensor = Optional[torch.Tensor]
 
-
-class Layer(NamedTuple):
+class FusedLayer(NamedTuple):
     """
-    What a call is about besides its differentiable tensors.
+    What a call is about besides its tensors.
 
     # Parameters
 
+    shared : `Layer`
+        What every path needs to know; its lengths are int64 on the CPU.
+    valid_steps : `int`
+        The sum of the lengths, N.
     kernels : `native.Kernels`
         The compiled kernels.
     isa : `int`
         Which of `native.INSTRUCTION_SETS` to use.
-    ablation : `Ablation`
-        Which equations to compute.
-    highway : `bool`
-        Whether there is a highway connection.
-    lengths : `Optional[torch.Tensor]`
-        Steps of each row, from 0 to T, int64 on the CPU, shape (B,).
-    valid_steps : `int`
-        Their sum, N.
-    reverse : `Tuple[bool, ...]`
-        Of each direction, whether it runs backwards.
     """
 
+    shared: Layer
+    valid_steps: int
     kernels: native.Kernels
     isa: int
-    ablation: Ablation
-    highway: bool
-    lengths: OptionalTensor
-    valid_steps: int
-    reverse: Tuple[bool, ...]
 
 
 def run_layer(
@@ -83,18 +77,9 @@ def run_layer(
     if lengths is not None:
         lengths = lengths.detach().to("cpu", torch.int64).clamp(0, total_steps).contiguous()
         valid_steps = int(lengths.sum())
-    layer = Layer(
-        kernels,
-        native.INSTRUCTION_SETS.index(instruction_set),
-        ablation,
-        highway,
-        lengths,
-        valid_steps,
-        tuple(direction.reverse for direction in directions),
-    )
-    tensors: List[OptionalTensor] = []
-    for direction in directions:
-        tensors.extend(direction[: len(TENSORS)])
+    shared = Layer(ablation, highway, lengths, tuple(one.reverse for one in directions))
+    layer = FusedLayer(shared, valid_steps, kernels, native.INSTRUCTION_SETS.index(instruction_set))
+    tensors = flatten(directions)
     result_type = inputs.dtype
     for tensor in tensors:
         if tensor is not None and tensor.dtype != result_type:
@@ -134,12 +119,13 @@ def _address(tensor: OptionalTensor) -> Optional[int]:
 class _Kept:
     """What the forward pass leaves for the backward pass, in one buffer."""
 
-    def __init__(self, layer: Layer, struct: native.LayerStruct) -> None:
+    def __init__(self, layer: FusedLayer, struct: native.LayerStruct) -> None:
         element = 8 if struct.is_double else 4
-        columns = len(layer.ablation.layout_with(layer.highway).input_blocks) * struct.hidden_size
+        layout = layer.shared.ablation.layout_with(layer.shared.highway)
+        columns = len(layout.input_blocks) * struct.hidden_size
         gates = -(-element * layer.valid_steps * columns // 64) * 64
         cells = 0
-        if struct.keep and layer.ablation.has_memory_cell:
+        if struct.keep and layer.shared.ablation.has_memory_cell:
             cells = -(-element * layer.valid_steps * struct.hidden_size // 64) * 64
         self._buffer = Buffer(struct.num_directions * (gates + cells))
         self._sizes = gates, cells
@@ -155,7 +141,7 @@ class _Kept:
 
 
 def _describe(
-    layer: Layer, inputs: torch.Tensor, tensors: Sequence[OptionalTensor]
+    layer: FusedLayer, inputs: torch.Tensor, tensors: Sequence[OptionalTensor]
 ) -> native.LayerStruct:
     """All that both passes hand over."""
     struct = native.LayerStruct()
@@ -164,15 +150,15 @@ def _describe(
     struct.threads = torch.get_num_threads()
     struct.own_threads = layer.kernels.forked
     struct.steps, struct.batch_size, struct.input_size = inputs.shape
-    struct.num_directions = len(layer.reverse)
+    struct.num_directions = len(layer.shared.reverse)
     struct.valid_steps = layer.valid_steps
     struct.input_block, struct.hidden_block, struct.bias_block = _blocks(
-        layer.ablation, layer.highway
+        layer.shared.ablation, layer.shared.highway
     )
-    struct.lengths = _address(layer.lengths)
+    struct.lengths = _address(layer.shared.lengths)
     struct.inputs = inputs.data_ptr()
     struct.inputs_stride_t, struct.inputs_stride_b, _ = inputs.stride()
-    for d, reverse in enumerate(layer.reverse):
+    for d, reverse in enumerate(layer.shared.reverse):
         direction = struct.directions[d]
         direction.reverse = reverse
         mine = tensors[d * len(TENSORS) : (d + 1) * len(TENSORS)]
@@ -181,7 +167,7 @@ def _describe(
                 setattr(direction, name, tensor.data_ptr())
     weight_ih, weight_hr = tensors[0], tensors[TENSORS.index("weight_hr")]
     assert weight_ih is not None
-    blocks = len(layer.ablation.layout_with(layer.highway).input_blocks)
+    blocks = len(layer.shared.ablation.layout_with(layer.shared.highway).input_blocks)
     struct.hidden_size = weight_ih.shape[0] // blocks
     struct.recurrent_size = struct.hidden_size if weight_hr is None else weight_hr.shape[0]
     return struct
@@ -196,7 +182,7 @@ def _empty_like_layout(inputs: torch.Tensor, features: int) -> torch.Tensor:
 
 
 def _forward(
-    layer: Layer, inputs: torch.Tensor, tensors: Sequence[OptionalTensor], keep: bool
+    layer: FusedLayer, inputs: torch.Tensor, tensors: Sequence[OptionalTensor], keep: bool
 ) -> Tuple[Tuple[OptionalTensor, ...], _Kept]:
     struct = _describe(layer, inputs, tensors)
     struct.keep = keep
@@ -209,7 +195,7 @@ def _forward(
     for d in range(struct.num_directions):
         hidden = inputs.new_empty(struct.batch_size, struct.recurrent_size)
         memory_cell = None
-        if layer.ablation.has_memory_cell:
+        if layer.shared.ablation.has_memory_cell:
             memory_cell = inputs.new_empty(struct.batch_size, struct.hidden_size)
         struct.directions[d].final_hidden = hidden.data_ptr()
         struct.directions[d].final_memory_cell = _address(memory_cell)
@@ -221,7 +207,7 @@ def _forward(
 
 
 def _backward(
-    layer: Layer,
+    layer: FusedLayer,
     kept: _Kept,
     inputs: torch.Tensor,
     outputs: torch.Tensor,
@@ -275,7 +261,7 @@ class _FusedLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, layer: Layer, inputs: torch.Tensor, *tensors: OptionalTensor
+        ctx: Any, layer: FusedLayer, inputs: torch.Tensor, *tensors: OptionalTensor
     ) -> Tuple[OptionalTensor, ...]:
         results, kept = _forward(layer, inputs, tensors, keep=True)
         ctx.layer = layer
@@ -294,51 +280,10 @@ class _FusedLayer(torch.autograd.Function):
             return (None,) * (2 + len(tensors))
         if torch.is_grad_enabled():
             # create_graph=True: the gradients themselves must be differentiable.
-            return (None, *_through_reference(ctx.layer, inputs, tensors, grads, wanted))
+            return (None, *through_reference(ctx.layer.shared, inputs, tensors, grads, wanted))
         try:
             kept = ctx.kept.pop()
         except IndexError:
             # The first backward pass wrote its gradients over the activations: compute them again.
             _, kept = _forward(ctx.layer, inputs, tensors, keep=True)
         return (None, *_backward(ctx.layer, kept, inputs, outputs, tensors, grads, wanted))
-
-
-def _through_reference(
-    layer: Layer,
-    inputs: torch.Tensor,
-    tensors: Sequence[OptionalTensor],
-    grads: Sequence[OptionalTensor],
-    wanted: Sequence[bool],
-) -> List[OptionalTensor]:
-    """The same gradients as functions of their own inputs, by differentiating the reference."""
-    # Views, so that a tensor that is given twice gets each of its two gradients and not their sum.
-    copies = [None if one is None else one.view_as(one) for one in (inputs, *tensors)]
-    directions = [
-        Direction(*copies[first : first + len(TENSORS)], reverse=reverse)  # type: ignore[arg-type]
-        for first, reverse in zip(range(1, len(copies), len(TENSORS)), layer.reverse)
-    ]
-    assert copies[0] is not None
-    outputs, states = reference.run_layer(
-        layer.ablation, copies[0], layer.lengths, directions, layer.highway
-    )
-    results: List[OptionalTensor] = [outputs]
-    for state in states:
-        results.extend(state)
-    pairs = [
-        (result, grad)
-        for result, grad in zip(results, grads)
-        if result is not None and grad is not None and result.requires_grad
-    ]
-    found: List[OptionalTensor] = [None] * len(copies)
-    places = [i for i, copy in enumerate(copies) if copy is not None and wanted[i]]
-    if pairs:
-        some = torch.autograd.grad(
-            [result for result, _ in pairs],
-            [copies[i] for i in places],  # type: ignore[misc]
-            [grad for _, grad in pairs],
-            create_graph=True,
-            allow_unused=True,
-        )
-        for place, grad in zip(places, some):
-            found[place] = grad
-    return found

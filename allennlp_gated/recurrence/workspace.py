@@ -10,7 +10,7 @@ import torch
 
 # Idle buffers beyond this are given back: about what the stock parser's three layers keep.
 MAX_IDLE_BYTES = 256 * 1024 * 1024
-# Alignment of what `Buffer.tensor` returns is torch's own: 64 bytes.
+# A buffer starts where torch's allocator puts it: at a multiple of 64 bytes.
 
 
 class _Pool:
@@ -24,9 +24,9 @@ class _Pool:
         with self._lock:
             best: Optional[int] = None
             for i, buffer in enumerate(self._idle):
-                if size <= buffer.numel() <= 2 * size + 65536:
-                    if best is None or buffer.numel() < self._idle[best].numel():
-                        best = i
+                fits = size <= buffer.numel() <= 2 * size + 65536
+                if fits and (best is None or buffer.numel() < self._idle[best].numel()):
+                    best = i
             if best is not None:
                 buffer = self._idle.pop(best)
                 self._idle_bytes -= buffer.numel()
