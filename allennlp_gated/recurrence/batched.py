@@ -260,7 +260,7 @@ def _backward(
         grad_weight_hh = torch.cat([flat[:, one.columns].t() @ seen for one in blocks.pieces])
     if weight_hr is not None:
         of_raw = _stack(grad_raw, inputs, recurrent_size).flatten(0, 1)
-        # Past a row's end the raw hidden state is whatever the last sums gave; its gradient is zero.
+        # Past a row's end the raw hidden state is of no meaning, and its gradient is zero.
         grad_weight_hr = of_raw.t() @ _stack(kept.raw_hidden, inputs, hidden_size).flatten(0, 1)
     if direction.bias is not None:
         sums = flat.sum(0)
