@@ -221,12 +221,12 @@ def test_second_backward_and_partial_gradients(name: str, key: str) -> None:
         for one, other in zip(first, second):
             assert torch.equal(one, other)
         # Each tensor alone, and each result alone.
-        for tensor in case.tensors():
-            for other in case.tensors():
+        for tensor in _all(case):
+            for other in _all(case):
                 other.requires_grad_(other is tensor)
             alone = flat(run_layer(*case))
             (found,) = torch.autograd.grad(random_sum(alone), [tensor])
-            expected = first[[one is tensor for one in (t for t in _all(case))].index(True)]
+            expected = first[[one is tensor for one in _all(case)].index(True)]
             torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
         for tensor in _all(case):
             tensor.requires_grad_()
@@ -334,7 +334,8 @@ def test_saturation_and_nan(name: str) -> None:
         with backend(name):
             outputs, _ = run_layer(*case)
         assert outputs.isfinite().all()
-        torch.testing.assert_close(outputs, reference.run_layer(*case)[0], atol=1e-5, rtol=1e-5)
+        # Sums of numbers near 1e4 are known to three decimals.
+        torch.testing.assert_close(outputs, reference.run_layer(*case)[0], atol=1e-3, rtol=1e-3)
         case.inputs[2, 1, 0] = float("nan")
         with backend(name):
             outputs, _ = run_layer(*case)
