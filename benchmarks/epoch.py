@@ -1,0 +1,81 @@
+"""
+Seconds per epoch of `allennlp train` for the parser, with the stock encoder and with ours.
+
+    python -m benchmarks.epoch --train ../shared/data/ud/en_ewt-ud-train.conllu \
+        --dev ../shared/data/ud/en_ewt-ud-dev.conllu
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+from allennlp_gated.ablation import ABLATIONS
+from benchmarks.measure import save, with_allocator
+
+
+def run(name: str, overrides: Dict[str, Any], threads: int) -> Dict[str, Any]:
+    """One epoch of one config in a process of its own, by the command that users type."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *[sys.executable, "-m", "allennlp", "train"],
+            f"training_configs/ud_parser_{name}.jsonnet",
+            *["-s", f"{folder}/run", "--include-package", "allennlp_gated"],
+            *["-o", json.dumps(overrides)],
+        ]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        started = time.perf_counter()
+        subprocess.run(
+            command,
+            check=True,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        total = time.perf_counter() - started
+        metrics = json.loads(Path(folder, "run", "metrics_epoch_0.json").read_text())
+    hours, minutes, seconds = metrics["training_duration"].split(":")
+    return {
+        "encoder": name,
+        "epoch seconds": int(hours) * 3600 + int(minutes) * 60 + float(seconds),
+        "whole command": total,
+        "dev LAS": metrics["validation_LAS"] * 100,
+        "dev UAS": metrics["validation_UAS"] * 100,
+        "peak memory MB": metrics.get("worker_0_memory_MB", float("nan")),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", help="CoNLL-U; default: that of the config")
+    parser.add_argument("--dev")
+    parser.add_argument("--encoders", nargs="+", default=["stock", *ABLATIONS])
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
+    arguments = parser.parse_args()
+    with_allocator(arguments.allocator)
+    overrides: Dict[str, Any] = {
+        "trainer.num_epochs": 1,
+        "data_loader.batch_sampler.batch_size": arguments.batch_size,
+    }
+    if arguments.train:
+        overrides["train_data_path"] = arguments.train
+    if arguments.dev:
+        overrides["validation_data_path"] = arguments.dev
+    rows: List[Dict[str, Any]] = []
+    for name in arguments.encoders:
+        row = run(name, overrides, arguments.threads)
+        row["times as fast"] = rows[0]["epoch seconds"] / row["epoch seconds"] if rows else 1.0
+        rows.append(row)
+        print(row, flush=True)
+    save(f"epoch_{arguments.threads}t_{arguments.allocator}", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""
+One layer: ours beside the stock encoders, nn.LSTM, the eager loop, torch.compile of it, and SRU.
+
+    python -m benchmarks.layers --shape parser --threads 2 --allocator default
+"""
+
+import argparse
+from typing import Any, Dict, List
+
+import torch
+
+from benchmarks.contestants import SHAPES, Problem
+from benchmarks.measure import interleave, peak_bytes, save, trim, with_allocator
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=[*SHAPES, "all"], default="all")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
+    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--seconds", type=float, default=60, help="limit for each table")
+    parser.add_argument("--slow", action="store_true", help="the loops and torch.compile too")
+    parser.add_argument("--memory", action="store_true", help="peak memory too (Linux)")
+    parser.add_argument("--forward-only", action="store_true")
+    parser.add_argument("--name", help="of the results; default: from the options")
+    arguments = parser.parse_args()
+    with_allocator(arguments.allocator)
+    torch.set_num_threads(arguments.threads)
+    torch.set_num_interop_threads(1)
+    rows: List[Dict[str, Any]] = []
+    for name in SHAPES if arguments.shape == "all" else [arguments.shape]:
+        for ragged in (False, True):
+            problem = Problem(SHAPES[name], ragged, backward=not arguments.forward_only)
+            contestants = problem.all(arguments.slow)
+            trim()
+            timings = interleave(contestants, arguments.rounds, "nn.LSTM dense", arguments.seconds)
+            stock = timings["stock lstm"].median
+            for contestant, timing in timings.items():
+                row = {
+                    "shape": name,
+                    "batch": "ragged" if ragged else "dense",
+                    "layer": contestant,
+                    "ms": timing.median * 1e3,
+                    "quartiles": f"{timing.low * 1e3:.3g}-{timing.high * 1e3:.3g}",
+                    "of nn.LSTM dense": timing.ratio,
+                    "of stock lstm": timing.median / stock,
+                    "page faults": timing.faults,
+                }
+                if arguments.memory:
+                    row["peak MB"] = peak_bytes(contestants[contestant]) / 1e6
+                rows.append(row)
+                print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
+    direction = "forward" if arguments.forward_only else "training"
+    save(
+        arguments.name
+        or f"layers_{arguments.shape}_{direction}_{arguments.threads}t_{arguments.allocator}",
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
