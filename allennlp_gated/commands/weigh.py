@@ -214,12 +214,21 @@ def _load(archive_file: str, args: argparse.Namespace) -> "NamedModel":
         cuda_device=args.cuda_device,
         overrides=args.overrides,
     )
-    predictor = Predictor.from_archive(
-        archive,
-        args.predictor,
-        dataset_reader_to_load=args.dataset_reader_choice,
-        extra_args=json.loads(args.predictor_args) if args.predictor_args.strip() else {},
-    )
+    if args.use_dataset_reader and args.predictor is None:
+        # The model's own predictor has nothing to read, and may ask for models to read it with.
+        choice = args.dataset_reader_choice
+        reader = (
+            archive.validation_dataset_reader if choice == "validation" else archive.dataset_reader
+        )
+        archive.model.eval()
+        predictor = Predictor(archive.model, reader)
+    else:
+        predictor = Predictor.from_archive(
+            archive,
+            args.predictor,
+            dataset_reader_to_load=args.dataset_reader_choice,
+            extra_args=json.loads(args.predictor_args) if args.predictor_args.strip() else {},
+        )
     return NamedModel(_name_of(archive_file), predictor)
 
 

@@ -186,8 +186,10 @@ class Survival:
         # A share that rounding leaves a hair above is met.
         return next((steps for steps, alive in self.curve() if alive <= 1 - share + 1e-12), None)
 
-    def mean(self, horizon: int = HORIZON) -> float:
-        """The mean number of steps, each word's counted up to `horizon`."""
+    def mean(self, horizon: int = HORIZON) -> Optional[float]:
+        """The mean number of steps, each word's counted up to `horizon`; `None` if no word fell."""
+        if not any(lifetime.fell for lifetime in self._counts):
+            return None
         total, alive, before = 0.0, 1.0, 0
         for steps, alive_after in self.curve():
             if steps >= horizon:

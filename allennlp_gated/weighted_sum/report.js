@@ -1,4 +1,4 @@
-// The report's script. The data is in the page: a <script class="sentence"> for each sentence, each
+// The report's script. The data is in the page: an element of class `sentence` for each sentence,
 // with the matrices of one or two models as base64 of little-endian typed arrays.
 "use strict";
 

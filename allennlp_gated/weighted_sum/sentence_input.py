@@ -80,7 +80,7 @@ def count_sentences(path: str) -> int:
     with open_compressed(path) as lines:
         if not is_conllu(path):
             return sum(1 for line in lines if line.strip())
-        return sum(1 for line in lines if line.startswith("1\t") or line.startswith("1-"))
+        return sum(1 for line in lines if line.startswith("1\t"))
 
 
 def check_not_empty(place: str, inputs: Dict[str, Any]) -> None:

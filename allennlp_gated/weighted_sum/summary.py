@@ -26,7 +26,7 @@ _OPEN = frozenset({"ADJ", "ADV", "INTJ", "NOUN", "PROPN", "VERB"})
 class Row(NamedTuple):
     """
     One group of words in one direction of one layer. Lifetimes are in steps; a quantile is `None`
-    where so many words never fell before their sentences ended.
+    where so many words never fell before their sentences ended, and a mean where none did.
     """
 
     encoder: str
@@ -36,12 +36,12 @@ class Row(NamedTuple):
     by: str
     group: str
     words: int
-    half_mean: float
+    half_mean: Optional[float]
     half_quartile_1: Optional[int]
     half_median: Optional[int]
     half_quartile_3: Optional[int]
     half_cut_short: float
-    tenth_mean: float
+    tenth_mean: Optional[float]
     tenth_quartile_1: Optional[int]
     tenth_median: Optional[int]
     tenth_quartile_3: Optional[int]

@@ -30,8 +30,8 @@ def draw_summary(rows: Sequence[Row], name: str = "") -> Figure:
 
     `Figure`
         A column for each direction of each layer, a row for each kind of group. Dots are medians,
-        lines run from the first to the third quartile; a line with an arrow goes on past the
-        longest lifetime that was seen. Groups of fewer than 20 words are left out.
+        ticks are means, lines run from the first to the third quartile; a line with an arrow goes
+        on past the longest lifetime that was seen. Groups of fewer than 20 words are left out.
     """
     columns: Dict[Tuple[str, ...], List[Row]] = {}
     for row in rows:
@@ -40,12 +40,12 @@ def draw_summary(rows: Sequence[Row], name: str = "") -> Figure:
     groups = _shown_groups(first)
     heights = [len(names) * _ROW + 0.45 for names in groups.values()]
     width = _LABELS + _COLUMN * len(columns)
-    height = sum(heights) + 1.25
+    height = sum(heights) + 1.1
     figure = Figure(figsize=(width, height))
     limit = _limit(rows)
     for place, (run, of_run) in enumerate(columns.items()):
         by_name = {(row.by, row.group): row for row in of_run}
-        top = 0.75
+        top = 0.65
         for (by, names), row_height in zip(groups.items(), heights):
             axes = figure.add_axes(
                 (
@@ -71,7 +71,7 @@ def draw_summary(rows: Sequence[Row], name: str = "") -> Figure:
             va="center",
         )
         axes.set_xlabel("steps", fontsize=8)
-    title = "steps until a weight falls to a half (blue) and to a tenth (orange)"
+    title = "steps until a weight falls to a half (blue), a tenth (orange); dot: median, tick: mean"
     figure.text(
         0.1 / width,
         1 - 0.12 / height,
@@ -102,7 +102,10 @@ def _draw_groups(axes: Axes, rows: Sequence[object], limit: float) -> None:
             continue
         half = (row.half_quartile_1, row.half_median, row.half_quartile_3)
         tenth = (row.tenth_quartile_1, row.tenth_median, row.tenth_quartile_3)
-        for shift, color, (low, median, high) in ((-0.15, _HALF, half), (0.15, _TENTH, tenth)):
+        for shift, color, (low, median, high), mean in (
+            (-0.15, _HALF, half, row.half_mean),
+            (0.15, _TENTH, tenth, row.tenth_mean),
+        ):
             start = limit if low is None else low
             stop = limit if high is None else high
             axes.plot([start, stop], [place + shift] * 2, color=color, linewidth=1.5)
@@ -110,9 +113,12 @@ def _draw_groups(axes: Axes, rows: Sequence[object], limit: float) -> None:
                 axes.plot([limit], [place + shift], ">", color=color, markersize=3, clip_on=False)
             if median is not None:
                 axes.plot([median], [place + shift], "o", color=color, markersize=3.5)
+            if mean is not None and mean <= limit:
+                axes.plot([mean], [place + shift], "|", color=color, markersize=7)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, limit)
     axes.tick_params(labelsize=7, length=2)
+    axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
