@@ -28,7 +28,7 @@ STOCK_FAMILIES: Dict[str, Type[torch.nn.Module]] = {
 
 
 def register_each_ablation(
-    registry: Type[Registrable], wrapper: Type, families: Dict[str, Type[torch.nn.Module]]
+    registry: Type[Registrable], wrapper: Type[Any], families: Dict[str, Type[torch.nn.Module]]
 ) -> None:
     """
     For each family and each key of the table, make a subclass of `wrapper`, register it as
@@ -43,7 +43,8 @@ def register_each_ablation(
         What wraps a module: its constructor takes the module, and parameters of its own.
     families : `Dict[str, Type[torch.nn.Module]]`
         The modules' classes by their registered names. The constructor of each takes an ablation
-        first; its other parameters, followed by the wrapper's own, become those that are registered.
+        first; its other parameters, and after them the wrapper's own, are those of what is
+        registered.
     """
     for family, module_class in families.items():
         for ablation in ABLATIONS.values():
@@ -64,7 +65,7 @@ def register_each_ablation(
 
 
 def _constructor(
-    wrapper: Type, module_class: Type[torch.nn.Module], ablation: Ablation
+    wrapper: Type[Any], module_class: Type[torch.nn.Module], ablation: Ablation
 ) -> Callable[..., None]:
     """A constructor whose signature, which AllenNLP reads, lists both classes' parameters."""
     of_self, _, *of_module = inspect.signature(module_class.__init__).parameters.values()

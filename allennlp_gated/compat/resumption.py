@@ -13,7 +13,7 @@ a GPU, the states are not kept.
 """
 
 import os
-from typing import Any, Dict, Optional, cast
+from typing import Any, Dict, Optional
 
 import torch
 from allennlp.training.checkpointer import Checkpointer
@@ -59,10 +59,11 @@ def load_checkpoint(self: Checkpointer) -> Optional[TrainerCheckpoint]:
 def restore(self: GradientDescentTrainer) -> None:
     """As the stock method, and a best epoch that has left its weights is known to have done so."""
     _stock_restore(self)
-    if self._best_model_filename is None and self._metric_tracker.best_epoch is not None:
-        best = os.path.join(cast(str, self._serialization_dir), "best.th")
+    trainer: Any = self
+    if trainer._best_model_filename is None and trainer._metric_tracker.best_epoch is not None:
+        best = os.path.join(trainer._serialization_dir, "best.th")
         if os.path.exists(best):
-            self._best_model_filename = best
+            trainer._best_model_filename = best
 
 
 def mend() -> None:
