@@ -15,6 +15,9 @@
 //
 // There the rate is 14 and the clipping 5 / 14: OpenNMT sums the loss over a sentence's words, and
 // AllenNLP averages it over about 14 of them, in the fixture as in Multi30k.
+//
+// `overrides/nmt_256.json` makes it 256 wide, for words seen twice: a size for one machine. Overrides
+// are Jsonnet, so that several can be added up: -o "(import '<one>') + (import '<other>') + {...}".
 
 local size = 500;
 
