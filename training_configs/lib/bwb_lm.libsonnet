@@ -47,7 +47,7 @@ function(contextualizer) {
     sparse_embeddings: true,
   },
   trainer: {
-    num_epochs: 2,
+    num_epochs: 3,
     optimizer: {
       type: 'adagrad',
       lr: 0.2,

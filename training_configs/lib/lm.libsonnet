@@ -73,7 +73,7 @@ local size = 650;
       dropout: 0.5,
     },
     trainer: {
-      num_epochs: 3,
+      num_epochs: 5,
       optimizer: { type: 'adam', lr: 0.001 },
       grad_norm: 5.0,
       validation_metric: '-perplexity',
