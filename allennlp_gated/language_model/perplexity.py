@@ -19,7 +19,7 @@ class TokenPerplexity(Metric):
     def __init__(self) -> None:
         self.reset()
 
-    def __call__(self, loss_sum: torch.Tensor, count: int) -> None:  # type: ignore[override]
+    def __call__(self, loss_sum: torch.Tensor, count: int) -> None:
         """
         # Parameters
 
@@ -31,7 +31,7 @@ class TokenPerplexity(Metric):
         self._loss_sum += dist_reduce_sum(loss_sum.item())
         self._count += dist_reduce_sum(count)
 
-    def get_metric(self, reset: bool = False) -> float:  # type: ignore[override]
+    def get_metric(self, reset: bool = False) -> float:
         """
         # Returns
 

@@ -1,6 +1,6 @@
 """`StreamLanguageModel`: predicts each next word of a stream, with the state carried along."""
 
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -55,7 +55,7 @@ class StreamLanguageModel(Model):
         dropout: float = 0.0,
         namespace: str = "tokens",
         initializer: Optional[InitializerApplicator] = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
         if not contextualizer.stateful:
@@ -73,7 +73,7 @@ class StreamLanguageModel(Model):
         if initializer is not None:
             initializer(self)
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         source: TextFieldTensors,
         targets: torch.Tensor,

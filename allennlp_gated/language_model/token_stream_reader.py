@@ -1,6 +1,6 @@
 """`TokenStreamReader`: a text of one sentence a line, each closed by `<eos>`."""
 
-from typing import Iterable
+from typing import Any, Iterable
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -27,7 +27,7 @@ class TokenStreamReader(DatasetReader):
         The vocabulary namespace of the words.
     """
 
-    def __init__(self, end_token: str = "<eos>", namespace: str = "tokens", **kwargs) -> None:
+    def __init__(self, end_token: str = "<eos>", namespace: str = "tokens", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._end_token = Token(end_token)
         self._token_indexers = {"tokens": SingleIdTokenIndexer(namespace=namespace)}
@@ -41,7 +41,7 @@ class TokenStreamReader(DatasetReader):
         if empty:
             raise ConfigurationError(f"data path {file_path}: there are no words in this file")
 
-    def text_to_instance(self, line: str) -> Instance:  # type: ignore[override]
+    def text_to_instance(self, line: str) -> Instance:
         """
         # Parameters
 
