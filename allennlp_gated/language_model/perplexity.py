@@ -19,7 +19,7 @@ class TokenPerplexity(Metric):
     def __init__(self) -> None:
         self.reset()
 
-    def __call__(self, loss_sum: torch.Tensor, count: int) -> None:
+    def __call__(self, loss_sum: torch.Tensor, count: int) -> None:  # type: ignore[override]
         """
         # Parameters
 
