@@ -16,6 +16,8 @@ if [ "$step" = install ]; then
     git -C "$root" archive HEAD | tar -x -C "$project"
     "$python" -m venv "$environment"
     cd "$project"
+    # The pip that comes with an old Python takes many times longer to find versions that agree.
+    "$environment/bin/python" -m pip install --quiet --upgrade pip
     "$environment/bin/python" -m pip install --quiet . pytest hypothesis
     # From here on the package can only be the one that was installed.
     rm -rf allennlp_gated build ./*.egg-info
