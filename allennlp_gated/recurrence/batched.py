@@ -167,12 +167,13 @@ def _forward(
         if weight_hr is not None:
             kept.raw_hidden[t] = new_hidden
             new_hidden = new_hidden @ weight_hr.t()
-        if alive[t] is None:
+        rows = alive[t]
+        if rows is None:
             outputs[t] = new_hidden
             hidden = outputs[t]
         else:
-            outputs[t] = torch.where(alive[t], new_hidden, outputs[t])
-            hidden = torch.where(alive[t], new_hidden, hidden)
+            outputs[t] = torch.where(rows, new_hidden, outputs[t])
+            hidden = torch.where(rows, new_hidden, hidden)
     final_cell = cell.clone() if layer.ablation.has_memory_cell else None
     return outputs, State(hidden.clone(), final_cell), kept
 
@@ -240,8 +241,9 @@ def _backward(
         for columns in blocks.gates:
             of_gates = grad_gates[t][:, columns]
             of_gates.copy_(torch.ops.aten.sigmoid_backward(of_gates, gates[t][:, columns]))
-        if alive[t] is not None:
-            grad_gates[t] = torch.where(alive[t], grad_gates[t], zeros)
+        rows = alive[t]
+        if rows is not None:
+            grad_gates[t] = torch.where(rows, grad_gates[t], zeros)
         if weight_hh is None:
             of_hidden = torch.zeros_like(grad_hidden)
         else:
@@ -294,7 +296,7 @@ class _BatchedLayer(torch.autograd.Function):
     """`_forward` and `_backward` of each direction, for autograd."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, layer: Layer, inputs: torch.Tensor, *tensors: OptionalTensor
     ) -> Tuple[OptionalTensor, ...]:
         alive, _ = _alive(layer.lengths, inputs)
@@ -313,9 +315,7 @@ class _BatchedLayer(torch.autograd.Function):
         return (torch.cat(outputs, -1), *results)
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: Any, *grads: OptionalTensor
-    ) -> Tuple[OptionalTensor, ...]:
+    def backward(ctx: Any, *grads: OptionalTensor) -> Tuple[OptionalTensor, ...]:
         inputs, *tensors = ctx.saved_tensors
         layer: Layer = ctx.layer
         wanted = ctx.needs_input_grad[1:]
@@ -342,6 +342,6 @@ class _BatchedLayer(torch.autograd.Function):
                 State(*grads[1 + 2 * d : 3 + 2 * d]),  # type: ignore[arg-type]
             )
             grad_inputs = of_inputs if grad_inputs is None else grad_inputs + of_inputs
-            results.extend(gradients[: len(TENSORS)])
+            results.extend(getattr(gradients, name) for name in TENSORS)
         needed = [grad if want else None for grad, want in zip((grad_inputs, *results), wanted)]
         return (None, *needed)

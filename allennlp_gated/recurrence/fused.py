@@ -260,7 +260,7 @@ class _FusedLayer(torch.autograd.Function):
     """`_forward` and `_backward` for autograd."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, layer: FusedLayer, inputs: torch.Tensor, *tensors: OptionalTensor
     ) -> Tuple[OptionalTensor, ...]:
         results, kept = _forward(layer, inputs, tensors, keep=True)
@@ -271,9 +271,7 @@ class _FusedLayer(torch.autograd.Function):
         return results
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: Any, *grads: OptionalTensor
-    ) -> Tuple[OptionalTensor, ...]:
+    def backward(ctx: Any, *grads: OptionalTensor) -> Tuple[OptionalTensor, ...]:
         inputs, outputs, *tensors = ctx.saved_tensors
         wanted = ctx.needs_input_grad[1:]
         if all(grad is None for grad in grads):

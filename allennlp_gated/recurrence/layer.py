@@ -53,7 +53,7 @@ def flatten(directions: Sequence[Direction]) -> List[OptionalTensor]:
     """
     tensors: List[OptionalTensor] = []
     for direction in directions:
-        tensors.extend(direction[: len(TENSORS)])
+        tensors.extend(getattr(direction, name) for name in TENSORS)
     return tensors
 
 
@@ -73,7 +73,7 @@ def unflatten(tensors: Sequence[OptionalTensor], reverse: Sequence[bool]) -> Lis
     """
     size = len(TENSORS)
     return [
-        Direction(*tensors[d * size : (d + 1) * size], reverse=backwards)  # type: ignore[arg-type]
+        Direction(*tensors[d * size : (d + 1) * size], reverse=backwards)  # type: ignore
         for d, backwards in enumerate(reverse)
     ]
 
@@ -129,7 +129,7 @@ def through_reference(
     if pairs:
         some = torch.autograd.grad(
             [result for result, _ in pairs],
-            [copies[i] for i in places],  # type: ignore[misc]
+            [one for one in (copies[i] for i in places) if one is not None],
             [grad for _, grad in pairs],
             create_graph=True,
             allow_unused=True,

@@ -9,7 +9,7 @@ import os
 import threading
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 
@@ -68,7 +68,7 @@ class DirectionStruct(ctypes.Structure):
 class LayerStruct(ctypes.Structure):
     """`GatedLayer`."""
 
-    _fields_ = [
+    _fields_: Any = [
         (name, _Integer)
         for name in (
             "is_double",
@@ -221,7 +221,7 @@ def _load() -> Tuple[Optional[Kernels], str]:
     path = binary()
     if path is None:
         reason = "the compiled kernels were not built (no C++ compiler when it was installed?)"
-        logger.info("%s: using the slower PyTorch path", reason)
+        logger.warning("%s; using the slower PyTorch path", reason)
         return None, reason
     try:
         return Kernels(str(path)), ""

@@ -58,7 +58,7 @@ def test_falls_back_and_says_so_once(content, tmp_path, monkeypatch, caplog) -> 
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
     (record,) = [record for record in caplog.records if record.name == native.logger.name]
     assert "slower PyTorch path" in record.getMessage()
-    assert record.levelname == ("INFO" if content is None else "WARNING")
+    assert record.levelname == "WARNING"
 
 
 def _build(folder: Path, **environment: str) -> subprocess.CompletedProcess:
