@@ -1,6 +1,7 @@
 """The decoder nets: against the stock one, against whole sequences, and under beam search."""
 
 import warnings
+from typing import Any, Dict, List, Tuple
 
 import pytest
 import torch
@@ -16,13 +17,14 @@ import allennlp_gated.decoder_nets
 from allennlp_gated.ablation import ABLATIONS
 
 DIM, EMBEDDING = 6, 5
-ATTENTIONS = {
+State = Dict[str, torch.Tensor]
+ATTENTIONS: Dict[str, Any] = {
     "none": None,
     "dot_product": {"type": "dot_product"},
     "bilinear": {"type": "bilinear", "vector_dim": DIM, "matrix_dim": DIM},
 }
 # The ways to decode: layers, attention, input feeding.
-SET_UPS = {
+SET_UPS: Dict[str, Dict[str, Any]] = {
     "stock": {},
     "attention": {"attention": "dot_product"},
     "two_layers": {"num_layers": 2},
@@ -31,7 +33,7 @@ SET_UPS = {
 }
 
 
-def decoder_net(name, attention="none", **parameters):
+def decoder_net(name: str, attention: str = "none", **parameters: Any) -> Any:
     parameters = {
         "type": name,
         "decoding_dim": DIM,
@@ -44,7 +46,7 @@ def decoder_net(name, attention="none", **parameters):
     return DecoderNet.from_params(Params(parameters))
 
 
-def model(name, beam_size=3, max_steps=5, **parameters):
+def model(name: str, beam_size: int = 3, max_steps: int = 5, **parameters: Any) -> Any:
     """A translator into the three words a, b, c."""
     vocabulary = Vocabulary(
         tokens_to_add={
@@ -96,11 +98,11 @@ def model(name, beam_size=3, max_steps=5, **parameters):
     )
 
 
-def tokens(rows):
+def tokens(rows: List[torch.Tensor]) -> Dict[str, Any]:
     return {"tokens": {"tokens": torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)}}
 
 
-def batch(translator):
+def batch(translator: Any) -> Dict[str, Any]:
     """Three sources and targets, of different lengths."""
     source_size = translator.vocab.get_vocab_size("source")
     start, end, a, b, c = (
@@ -115,16 +117,18 @@ def batch(translator):
     }
 
 
-def steps(net, state, encoder_outputs, mask, embeddings):
+def steps(
+    net: Any, state: State, encoder_out: State, embeddings: torch.Tensor
+) -> Tuple[torch.Tensor, State]:
     """The output vectors of a decoder net that is fed the embeddings one by one."""
     outputs = []
     for t in range(embeddings.shape[1]):
-        state, output = net(state, encoder_outputs, mask, embeddings[:, : t + 1])
+        state, output = net(state, *encoder_out.values(), embeddings[:, : t + 1])
         outputs.append(output)
     return torch.stack(outputs, 1), state
 
 
-def encoded(batch_size=3, length=4, dtype=torch.float64):
+def encoded(batch_size: int = 3, length: int = 4, dtype: torch.dtype = torch.float64) -> State:
     torch.manual_seed(1)
     lengths = torch.randint(1, length + 1, (batch_size,))
     mask = torch.arange(length) < lengths.unsqueeze(1)
@@ -135,7 +139,7 @@ def encoded(batch_size=3, length=4, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_full_equals_the_stock_decoder_net(attention):
+def test_full_equals_the_stock_decoder_net(attention: str) -> None:
     torch.manual_seed(0)
     stock = decoder_net("lstm_cell", attention)
     ours = allennlp_gated.decoder_nets.LstmCellDecoderNet.from_stock(stock)
@@ -148,14 +152,14 @@ def test_full_equals_the_stock_decoder_net(attention):
         torch.testing.assert_close(state[name], stock_state[name], rtol=0, atol=0)
     # The stock decoder net computes in single precision only: a few units of its last place.
     torch.testing.assert_close(
-        steps(ours, state, *encoder_out.values(), embeddings),
-        steps(stock, stock_state, *encoder_out.values(), embeddings),
+        steps(ours, state, encoder_out, embeddings),
+        steps(stock, stock_state, encoder_out, embeddings),
         rtol=1e-6,
         atol=3e-7,
     )
 
 
-def test_a_model_with_full_equals_the_stock_model():
+def test_a_model_with_full_equals_the_stock_model() -> None:
     torch.manual_seed(0)
     stock = model("lstm_cell", attention="bilinear")
     ours = model("lstm_cell_full", attention="bilinear")
@@ -189,13 +193,13 @@ def test_a_model_with_full_equals_the_stock_model():
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("key", ABLATIONS)
-def test_step_by_step_equals_the_whole_sequence(key, num_layers):
+def test_step_by_step_equals_the_whole_sequence(key: str, num_layers: int) -> None:
     torch.manual_seed(0)
     net = decoder_net(f"lstm_cell_{key}", num_layers=num_layers).double()
     encoder_out = encoded()
     state = net.init_decoder_state(encoder_out)
     embeddings = torch.randn(3, 7, EMBEDDING, dtype=torch.float64)
-    outputs, final_state = steps(net, state, *encoder_out.values(), embeddings)
+    outputs, final_state = steps(net, state, encoder_out, embeddings)
 
     names = [name for name in ("decoder_hidden", "decoder_context") if name in state]
     assert len(names) == len(ABLATIONS[key].state_names)
@@ -209,7 +213,7 @@ def test_step_by_step_equals_the_whole_sequence(key, num_layers):
         )
 
 
-def test_input_feeding_is_that_of_luong_and_opennmt():
+def test_input_feeding_is_that_of_luong_and_opennmt() -> None:
     """Written out with `torch.nn.LSTMCell`s, two layers."""
     torch.manual_seed(0)
     net = decoder_net("lstm_cell_full", "dot_product", num_layers=2, input_feeding=True).double()
@@ -223,7 +227,7 @@ def test_input_feeding_is_that_of_luong_and_opennmt():
     encoder_out = encoded()
     memory, mask = encoder_out.values()
     embeddings = torch.randn(3, 5, EMBEDDING, dtype=torch.float64)
-    outputs, _ = steps(net, net.init_decoder_state(encoder_out), memory, mask, embeddings)
+    outputs, _ = steps(net, net.init_decoder_state(encoder_out), encoder_out, embeddings)
 
     last = mask.sum(1) - 1
     ends = torch.cat([memory[torch.arange(3), last, : DIM // 2], memory[:, 0, DIM // 2 :]], -1)
@@ -242,7 +246,7 @@ def test_input_feeding_is_that_of_luong_and_opennmt():
 
 @pytest.mark.parametrize("set_up", SET_UPS)
 @pytest.mark.parametrize("key", ABLATIONS)
-def test_scores_of_beam_search_are_those_of_its_words(key, set_up):
+def test_scores_of_beam_search_are_those_of_its_words(key: str, set_up: str) -> None:
     """A state that is not moved with its beam gives a score that its words do not have."""
     torch.manual_seed(0)
     translator = model(f"lstm_cell_{key}", **SET_UPS[set_up]).eval()
@@ -258,7 +262,9 @@ def test_scores_of_beam_search_are_those_of_its_words(key, set_up):
             )
 
 
-def teacher_forced_scores(translator, source, words, end):
+def teacher_forced_scores(
+    translator: Any, source: Any, words: torch.Tensor, end: int
+) -> torch.Tensor:
     """The log-probabilities of rows of words, one after the other without any search."""
     decoder = translator._decoder
     state = translator._encode(source)
@@ -276,7 +282,7 @@ def teacher_forced_scores(translator, source, words, end):
 
 
 @pytest.mark.parametrize("key", ABLATIONS)
-def test_beam_search_finds_what_a_plain_one_finds(key):
+def test_beam_search_finds_what_a_plain_one_finds(key: str) -> None:
     """The plain one keeps lists of words and computes each score from the first word on."""
     torch.manual_seed(0)
     beam_size, length = 4, 5
@@ -287,7 +293,7 @@ def test_beam_search_finds_what_a_plain_one_finds(key):
     with torch.no_grad():
         found = translator(sources)
         for row, source in enumerate(sources["tokens"]["tokens"]):
-            beam = [[]]
+            beam: List[List[int]] = [[]]
             for _ in range(length):
                 longer = torch.tensor(
                     [
@@ -310,7 +316,7 @@ def test_beam_search_finds_what_a_plain_one_finds(key):
 @pytest.mark.filterwarnings("ignore:attention. nothing in")
 @pytest.mark.parametrize("set_up", SET_UPS)
 @pytest.mark.parametrize("key", ABLATIONS)
-def test_every_parameter_gets_a_gradient(key, set_up):
+def test_every_parameter_gets_a_gradient(key: str, set_up: str) -> None:
     torch.manual_seed(0)
     translator = model(f"lstm_cell_{key}", **SET_UPS[set_up])
     reads_source = "attention" in SET_UPS[set_up] or ABLATIONS[key].sees_hidden
@@ -323,7 +329,7 @@ def test_every_parameter_gets_a_gradient(key, set_up):
             assert parameter.grad.abs().sum() > 0, name
 
 
-def test_dropout_acts_on_outputs_and_not_on_states():
+def test_dropout_acts_on_outputs_and_not_on_states() -> None:
     torch.manual_seed(0)
     dropped = decoder_net("lstm_cell_full", "dot_product", dropout=0.5)
     encoder_out = encoded(batch_size=50, dtype=torch.float32)
@@ -340,7 +346,7 @@ def test_dropout_acts_on_outputs_and_not_on_states():
     torch.testing.assert_close(output, new_state["decoder_hidden"])
 
 
-def test_dropout_acts_between_layers_and_on_what_is_fed():
+def test_dropout_acts_between_layers_and_on_what_is_fed() -> None:
     torch.manual_seed(0)
     net = decoder_net(
         "lstm_cell_full", "dot_product", num_layers=2, dropout=0.5, input_feeding=True
@@ -366,13 +372,13 @@ def test_dropout_acts_between_layers_and_on_what_is_fed():
         ({"target_embedding_dim": 0}, "target_embedding_dim"),
     ],
 )
-def test_what_is_not_allowed_is_named(parameters, message):
+def test_what_is_not_allowed_is_named(parameters: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         decoder_net("lstm_cell_no_srnn", **parameters)
 
 
 @pytest.mark.parametrize("key", ABLATIONS)
-def test_warns_if_nothing_of_the_source_reaches_the_decoder(key):
+def test_warns_if_nothing_of_the_source_reaches_the_decoder(key: str) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         decoder_net(f"lstm_cell_{key}")
@@ -381,7 +387,7 @@ def test_warns_if_nothing_of_the_source_reaches_the_decoder(key):
     assert len(caught) == len(expected)
 
 
-def test_attention_can_be_given_as_a_module():
+def test_attention_can_be_given_as_a_module() -> None:
     net = DecoderNet.by_name("lstm_cell_no_gates")(
         DIM, EMBEDDING, Attention.by_name("dot_product")()
     )

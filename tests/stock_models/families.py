@@ -20,7 +20,7 @@ class Family(NamedTuple):
 
     reader : `Dict[str, Any]`
         The config of the stock reader.
-    sentences : `List[Tuple]`
+    sentences : `List[Tuple[Any, ...]]`
         Arguments for the reader's `text_to_instance`.
     model : `Callable[[str], Dict[str, Any]]`
         The config of the stock model for an ablation's key.
@@ -29,7 +29,7 @@ class Family(NamedTuple):
     """
 
     reader: Config
-    sentences: List[Tuple]
+    sentences: List[Tuple[Any, ...]]
     model: Callable[[str], Config]
     num_recurrent_modules: int = 1
 

@@ -1,6 +1,8 @@
 """Every stock model that takes a recurrent encoder takes ours: trained, saved, loaded."""
 
 import copy
+from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -19,11 +21,11 @@ from .families import FAMILIES
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _stock_models_are_registered():
+def _stock_models_are_registered() -> None:
     import_module_and_submodules("allennlp_models")
 
 
-def assert_same(found, expected, where):
+def assert_same(found: Any, expected: Any, where: str) -> None:
     """Equality to the last bit, down to the leaves of what a model predicts."""
     if isinstance(expected, dict):
         assert found.keys() == expected.keys(), where
@@ -43,7 +45,7 @@ def assert_same(found, expected, where):
 
 @pytest.mark.parametrize("key", ABLATIONS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_trains_and_predicts_the_same_when_loaded(name, key, tmp_path):
+def test_trains_and_predicts_the_same_when_loaded(name: str, key: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     family = FAMILIES[name]
     config = Params(copy.deepcopy({"dataset_reader": family.reader, "model": family.model(key)}))
@@ -78,6 +80,6 @@ def test_trains_and_predicts_the_same_when_loaded(name, key, tmp_path):
     torch.save(model.state_dict(), tmp_path / "weights.th")
     archive_model(str(tmp_path), weights="weights.th")
     loaded = load_archive(str(tmp_path / "model.tar.gz")).model
-    for one in (model, loaded):
-        one.eval()
+    model.eval()
+    loaded.eval()
     assert_same(loaded.forward_on_instances(instances), model.forward_on_instances(instances), name)
