@@ -9,7 +9,7 @@ import os
 import threading
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, ClassVar, Optional, Tuple
 
 import torch
 
@@ -68,7 +68,7 @@ class DirectionStruct(ctypes.Structure):
 class LayerStruct(ctypes.Structure):
     """`GatedLayer`."""
 
-    _fields_: Any = [
+    _fields_: ClassVar[Any] = [
         (name, _Integer)
         for name in (
             "is_double",
