@@ -19,7 +19,7 @@ uv pip install --quiet --python environment --overrides overrides.txt "$wheel"
 mkdir project
 cp -r "$root/training_configs" "$root/fixtures" project
 cd project
-../environment/bin/python - <<'PYTHON'
+../environment/bin/python -W ignore - <<'PYTHON'
 import sys
 from pathlib import Path
 
