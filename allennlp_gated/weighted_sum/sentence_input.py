@@ -22,11 +22,14 @@ class InputSentence(NamedTuple):
         What a predictor is given.
     words : `Optional[List[Word]]`
         Its words and their tree, if the input has them.
+    is_plain : `bool`
+        Whether it is a sentence alone, for which `sentence` is only the most likely name.
     """
 
     place: str
     inputs: Dict[str, Any]
     words: Optional[List[Word]] = None
+    is_plain: bool = False
 
 
 def is_conllu(path: str) -> bool:
@@ -59,20 +62,21 @@ def read_sentences(path: str, predictor: Predictor) -> Iterator[InputSentence]:
             for number, tree in enumerate(conllu.parse_incr(lines), 1):
                 words = _words_of_tree(tree)
                 text = " ".join(word.form for word in words)
-                yield InputSentence(f"sentence {number}", {"sentence": text}, words)
+                yield InputSentence(f"sentence {number}", {"sentence": text}, words, True)
             return
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             place = f"line {number}"
             inputs = {"sentence": line.strip()}
-            if line.lstrip().startswith("{"):
+            is_plain = not line.lstrip().startswith("{")
+            if not is_plain:
                 try:
                     inputs = predictor.load_line(line)
                 except json.JSONDecodeError as error:
                     raise ConfigurationError(f"input, {place}: not valid JSON: {error}") from None
             check_not_empty(place, inputs)
-            yield InputSentence(place, inputs)
+            yield InputSentence(place, inputs, is_plain=is_plain)
 
 
 def count_sentences(path: str) -> int:

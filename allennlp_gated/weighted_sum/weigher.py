@@ -1,7 +1,7 @@
 """Runs a trained model on its input, as its predictor does, and weighs what its encoders did."""
 
 import logging
-from typing import Any, Collection, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Optional, Set, Tuple
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
@@ -75,7 +75,7 @@ class Weigher:
             place = batch[0].place if len(batch) == 1 else f"{batch[0].place} to {batch[-1].place}"
             with _CaughtInstances(self._model, self._recorder, place) as caught:
                 if _makes_instances(self._predictor):
-                    _predict(self._predictor, [one.inputs for one in batch])
+                    _predict(self._predictor, batch)
                 else:
                     self._model.forward_on_instances(
                         [_instance_without_predictor(self._predictor, one) for one in batch]
@@ -219,11 +219,23 @@ def _as_instances(read: Any) -> Iterator[Instance]:
     return iter(read)
 
 
-def _predict(predictor: Predictor, inputs: List[Dict[str, Any]]) -> None:
-    if len(inputs) == 1:
-        predictor.predict_json(inputs[0])
-    else:
-        predictor.predict_batch_json(inputs)
+def _predict(predictor: Predictor, batch: List[InputSentence]) -> None:
+    inputs = [one.inputs for one in batch]
+    predict = predictor.predict_batch_json if len(batch) > 1 else _predict_one(predictor)
+    try:
+        predict(inputs)
+    except KeyError as error:
+        # What a predictor calls a plain sentence it tells by asking for it: `source`, `document`.
+        if not all(one.is_plain for one in batch) or error.args == ("sentence",):
+            raise ConfigurationError(
+                f"input, {batch[0].place}: {type(predictor).__name__} asks for {error}, which is "
+                f"not among {sorted(inputs[0])}"
+            ) from error
+        predict([{str(error.args[0]): one["sentence"]} for one in inputs])
+
+
+def _predict_one(predictor: Predictor) -> Callable[[List[Dict[str, Any]]], Any]:
+    return lambda inputs: predictor.predict_json(inputs[0])
 
 
 def _makes_instances(predictor: Predictor) -> bool:

@@ -7,6 +7,7 @@ import numpy
 import pytest
 from allennlp.commands import main
 from allennlp.common.checks import ConfigurationError
+from allennlp.predictors import Predictor
 
 from allennlp_gated.ablation import ABLATIONS
 from tests.weighted_sum.conftest import first_trees
@@ -18,6 +19,12 @@ from tests.weighted_sum.tiny_models import (
     write_archive,
     write_lines,
 )
+
+
+@Predictor.register("asks_for_source")
+class AsksForSource(Predictor):
+    def _json_to_instance(self, json_dict):
+        return self._dataset_reader.text_to_instance(json_dict["source"])
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +131,15 @@ class TestWeigh:
         weigh(archives["classifier"], path, "-o", tmp_path / "out", *options)
         for line in lines_of(tmp_path / "out" / "weights.jsonl"):
             assert {one["direction"] for one in line["layers"]} == {"forward", "backward"}
+
+    def test_learns_what_a_predictor_calls_a_sentence(self, archives, weigh, tmp_path):
+        path = write_lines(tmp_path / "in.txt", SENTENCES)
+        options = ["--no-figures", "--predictor", "asks_for_source"]
+        weigh(archives["lm"], path, "-o", tmp_path / "out", *options)
+        assert len(lines_of(tmp_path / "out" / "weights.jsonl")) == 2
+        path = write_lines(tmp_path / "in.jsonl", ['{"sentence": "a b"}'])
+        with pytest.raises(ConfigurationError, match="line 1: AsksForSource asks for 'source'"):
+            weigh(archives["lm"], path, "-o", tmp_path / "out", *options)
 
     def test_can_be_run_again(self, archives, weigh, tmp_path):
         out = tmp_path / "out"

@@ -3,6 +3,7 @@ import xml.etree.ElementTree
 import numpy
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.image import imread
 
@@ -41,7 +42,7 @@ class TestFigure:
         numpy.testing.assert_array_equal(shown[above], forward[above])
         numpy.testing.assert_array_equal(shown[below], backward[below])
         # The diagonal has both: a triangle each.
-        (triangles,) = axes.collections
+        (triangles,) = [one for one in axes.collections if isinstance(one, PolyCollection)]
         numpy.testing.assert_array_equal(triangles.get_array(), numpy.diag(backward))
         # Rows are context words, from above; columns are current words.
         assert [label.get_text() for label in axes.get_yticklabels()][:2] == ["word0", "word1"]
