@@ -86,10 +86,10 @@ setup(
         "allennlp-models>=2.10.1",
         # Before Python 3.11 AllenNLP's own pins hold. They are repeated since pip tries the newest
         # release that we allow first, and would build spaCy's from source to learn that it clashes.
-        "torch>=1.12",
-        "torch<1.13; python_version < '3.11'",
-        "spacy>=3.3",
-        "spacy<3.4; python_version < '3.11'",
+        "torch>=1.12,<1.13; python_version < '3.11'",
+        "torch>=2.6; python_version >= '3.11'",
+        "spacy>=3.3,<3.4; python_version < '3.11'",
+        "spacy>=3.8,<4; python_version >= '3.11'",
         # This spaCy is compiled against numpy 1 and fails to import on 2.
         "numpy<2; python_version < '3.11'",
         # allennlp-models imports pkg_resources, which setuptools 81 removed.
