@@ -1,6 +1,7 @@
 """
-Which path a layer takes: the compiled kernels on a CPU, else plain PyTorch; or whichever the
-environment variable ALLENNLP_GATED_BACKEND names.
+Which path a layer takes: the compiled kernels on a CPU; else PyTorch, its own LSTM or RNN kernels
+where a layer is exactly that and a loop where it is not; or whichever the environment variable
+ALLENNLP_GATED_BACKEND names.
 """
 
 import os
@@ -10,7 +11,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_gated.ablation import Ablation
-from allennlp_gated.recurrence import batched, fused, native, reference
+from allennlp_gated.recurrence import batched, fused, library, native, reference
 from allennlp_gated.recurrence.direction import Direction, State
 
 VARIABLE = "ALLENNLP_GATED_BACKEND"
@@ -61,6 +62,19 @@ def _why_not_fused(inputs: torch.Tensor, directions: Sequence[Direction]) -> Opt
     return None
 
 
+def _run_in_pytorch(
+    ablation: Ablation,
+    inputs: torch.Tensor,
+    lengths: Optional[torch.Tensor],
+    directions: Sequence[Direction],
+    highway: bool,
+) -> Tuple[torch.Tensor, List[State]]:
+    has_kernel = library.why_not(ablation, directions, highway) is None
+    # On a CPU, PyTorch's kernels are slow for packed sequences.
+    path = library if has_kernel and inputs.device.type != "cpu" else batched
+    return path.run_layer(ablation, inputs, lengths, directions, highway)
+
+
 def _best_instruction_set(kernels: native.Kernels) -> str:
     for instruction_set in reversed(native.INSTRUCTION_SETS):
         if kernels.why_not(instruction_set) is None:
@@ -90,7 +104,7 @@ def run_layer(
     if not forced:
         kernels, _ = native.load()
         if kernels is None or _why_not_fused(inputs, directions) is not None:
-            return batched.run_layer(ablation, inputs, lengths, directions, highway)
+            return _run_in_pytorch(ablation, inputs, lengths, directions, highway)
         instruction_set = _best_instruction_set(kernels)
     else:
         if forced not in BACKENDS:
@@ -100,7 +114,7 @@ def run_layer(
         if forced == "reference":
             return reference.run_layer(ablation, inputs, lengths, directions, highway)
         if forced == "torch":
-            return batched.run_layer(ablation, inputs, lengths, directions, highway)
+            return _run_in_pytorch(ablation, inputs, lengths, directions, highway)
         reason = why_not(forced) or _why_not_fused(inputs, directions)
         if reason is not None:
             raise ConfigurationError(f"{VARIABLE}: {forced!r} is not to be had: {reason}")

@@ -16,7 +16,9 @@ from allennlp_gated.recurrence.layer import (
     OptionalTensor,
     flatten,
     through_reference,
+    to_one_dtype,
     unflatten,
+    without_autocast,
 )
 
 
@@ -31,16 +33,10 @@ def run_layer(
     `reference.run_layer`, with the same parameters and results, in fewer operations. Dropout masks
     must need no gradient.
     """
-    tensors = flatten(directions)
-    dtype = inputs.dtype
-    for tensor in tensors:
-        if tensor is not None and tensor.dtype != dtype:
-            dtype = torch.promote_types(dtype, tensor.dtype)
+    inputs, tensors = to_one_dtype(inputs, flatten(directions))
     layer = Layer(ablation, highway, lengths, tuple(one.reverse for one in directions))
-    with torch.autocast(inputs.device.type, enabled=False):
-        results = _BatchedLayer.apply(
-            layer, inputs.to(dtype), *(None if one is None else one.to(dtype) for one in tensors)
-        )
+    with without_autocast(inputs.device):
+        results = _BatchedLayer.apply(layer, inputs, *tensors)
     return results[0], [State(*results[i : i + 2]) for i in range(1, len(results), 2)]
 
 

@@ -3,7 +3,8 @@ What the faster paths share: one call of a layer as a flat list of tensors, whic
 autograd functions take, and their double backward.
 """
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from contextlib import nullcontext
+from typing import ContextManager, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -76,6 +77,47 @@ def unflatten(tensors: Sequence[OptionalTensor], reverse: Sequence[bool]) -> Lis
         Direction(*tensors[d * size : (d + 1) * size], reverse=backwards)  # type: ignore
         for d, backwards in enumerate(reverse)
     ]
+
+
+def to_one_dtype(
+    inputs: torch.Tensor, tensors: Sequence[OptionalTensor]
+) -> Tuple[torch.Tensor, List[OptionalTensor]]:
+    """
+    # Parameters
+
+    inputs : `torch.Tensor`
+        Shape (T, B, I).
+    tensors : `Sequence[Optional[torch.Tensor]]`
+        The directions' tensors, as `flatten` gives them.
+
+    # Returns
+
+    `Tuple[torch.Tensor, List[Optional[torch.Tensor]]]`
+        The same in the dtype that promotion gives to all of them together.
+    """
+    dtype = inputs.dtype
+    for tensor in tensors:
+        if tensor is not None and tensor.dtype != dtype:
+            dtype = torch.promote_types(dtype, tensor.dtype)
+    return inputs.to(dtype), [None if one is None else one.to(dtype) for one in tensors]
+
+
+def without_autocast(device: torch.device) -> ContextManager[None]:
+    """
+    # Parameters
+
+    device : `torch.device`
+        Where the computation runs.
+
+    # Returns
+
+    `ContextManager[None]`
+        Within it, autocast leaves the dtypes as they are.
+    """
+    try:
+        return torch.autocast(device.type, enabled=False)
+    except RuntimeError:
+        return nullcontext()  # This kind of device has no autocast.
 
 
 def through_reference(
