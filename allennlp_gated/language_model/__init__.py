@@ -7,12 +7,16 @@ pieces, and the state of the LSTM is carried from each batch to the next.
 from allennlp_gated.language_model.carried_state import CarriedStateCallback
 from allennlp_gated.language_model.perplexity import TokenPerplexity
 from allennlp_gated.language_model.stream_language_model import StreamLanguageModel
+from allennlp_gated.language_model.stream_language_model_predictor import (
+    StreamLanguageModelPredictor,
+)
 from allennlp_gated.language_model.token_stream import TokenStreamDataLoader
 from allennlp_gated.language_model.token_stream_reader import TokenStreamReader
 
 __all__ = [
     "CarriedStateCallback",
     "StreamLanguageModel",
+    "StreamLanguageModelPredictor",
     "TokenPerplexity",
     "TokenStreamDataLoader",
     "TokenStreamReader",

@@ -47,6 +47,8 @@ class StreamLanguageModel(Model):
         If the contextualizer is not stateful, or sees the words that it has to predict.
     """
 
+    default_predictor = "stream_language_model"
+
     def __init__(
         self,
         vocab: Vocabulary,

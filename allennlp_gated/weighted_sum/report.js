@@ -141,13 +141,14 @@
     for (const { panel, words, z, hover, largest: own } of drawn) {
       // As large as the window allows, but never too small for the labels: then the page scrolls.
       const longest = Math.max(...words.map((word) => shorten(word).length));
-      const free = window.innerWidth / panels.length - 170 - longest * 7;
+      const free = window.innerWidth / panels.length - 210 - longest * 8;
       const size = Math.max(15, Math.min(38, Math.floor(Math.min(free, 700) / words.length)));
       const font = Math.max(9, Math.min(14, size - 5));
       const labels = words.map((word) => escape(shorten(word)));
       const room = 22 + longest * font * 0.62;
       const places = words.map((_, place) => place);
-      const margin = { l: room, t: room, r: 90, b: 12 };
+      // A small matrix leaves room on its right for what is said of its cells.
+      const margin = { l: room, t: room, r: Math.max(90, 520 - room - size * words.length), b: 40 };
       const axis = {
         tickvals: places, ticktext: labels, tickfont: { size: font }, showgrid: false,
         zeroline: false, ticks: "outside", ticklen: 4, tickcolor: "white", range: [-0.5, words.length - 0.5], constrain: "domain",
