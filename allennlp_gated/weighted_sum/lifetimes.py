@@ -187,13 +187,18 @@ class Survival:
         return next((steps for steps, alive in self.curve() if alive <= 1 - share + 1e-12), None)
 
     def mean(self, horizon: int = HORIZON) -> Optional[float]:
-        """The mean number of steps, each word's counted up to `horizon`; `None` if no word fell."""
+        """
+        The mean number of steps, each word's counted up to `horizon`; `None` if no word fell. Words
+        that outlived all that could be watched count up to there (Efron's correction), lest a few
+        of them make the mean.
+        """
         if not any(lifetime.fell for lifetime in self._counts):
             return None
+        end = min(horizon, max(lifetime.steps for lifetime in self._counts))
         total, alive, before = 0.0, 1.0, 0
         for steps, alive_after in self.curve():
-            if steps >= horizon:
+            if steps >= end:
                 break
             total += alive * (steps - before)
             alive, before = alive_after, steps
-        return total + alive * (horizon - before)
+        return total + alive * (end - before)

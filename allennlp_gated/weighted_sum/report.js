@@ -148,7 +148,8 @@
       const room = 22 + longest * font * 0.62;
       const places = words.map((_, place) => place);
       // A small matrix leaves room on its right for what is said of its cells.
-      const margin = { l: room, t: room, r: Math.max(90, 520 - room - size * words.length), b: 40 };
+      const widest = Math.min(720, window.innerWidth / panels.length - 70);
+      const margin = { l: room, t: room, r: Math.max(90, widest - room - size * words.length), b: 40 };
       const axis = {
         tickvals: places, ticktext: labels, tickfont: { size: font }, showgrid: false,
         zeroline: false, ticks: "outside", ticklen: 4, tickcolor: "white", range: [-0.5, words.length - 0.5], constrain: "domain",

@@ -118,6 +118,12 @@ class TestSurvival:
         assert survival.mean() is None
         assert survival.share_cut_short == 1
 
+    def test_mean_ends_where_nobody_was_watched_any_more(self):
+        survival = Survival()
+        for lifetime in [(1, True), (2, True), (3, False)]:
+            survival.add(Lifetime(*lifetime))
+        assert survival.mean() == pytest.approx((1 + 2 + 3) / 3)
+
     def test_mean_counts_up_to_the_horizon(self):
         survival = Survival()
         for steps in (2, 50):
