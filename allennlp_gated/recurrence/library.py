@@ -93,7 +93,7 @@ def run_layer(
 class _Rows(NamedTuple):
     """The rows that have steps, the longest first."""
 
-    index: torch.Tensor
+    order: torch.Tensor
     lengths: torch.Tensor
 
 
@@ -103,8 +103,8 @@ def _forward(
     directions = unflatten(tensors, layer.reverse)
     rows = None
     if layer.lengths is not None and bool((layer.lengths < inputs.shape[0]).any()):
-        index = layer.lengths.argsort(descending=True)[: int((layer.lengths > 0).sum())]
-        rows = _Rows(index.to(inputs.device), layer.lengths[index])
+        order = layer.lengths.argsort(descending=True)[: int((layer.lengths > 0).sum())]
+        rows = _Rows(order.to(inputs.device), layer.lengths[order])
     if layer.reverse in ((False,), (False, True)):
         outputs, states = _run_kernel(layer.ablation, inputs, rows, directions)
         return [outputs, *(one for state in states for one in state)]
@@ -154,8 +154,8 @@ def _run_kernel(
     states = before
     sequence: Tuple[torch.Tensor, ...] = (inputs,)
     if rows is not None:
-        states = [one.index_select(1, rows.index) for one in before]
-        packed = pack_padded_sequence(inputs.index_select(1, rows.index), rows.lengths)
+        states = [one.index_select(1, rows.order) for one in before]
+        packed = pack_padded_sequence(inputs.index_select(1, rows.order), rows.lengths)
         sequence = packed.data, packed.batch_sizes
     options: List[Any] = [
         *[weights, has_biases],
@@ -165,7 +165,7 @@ def _run_kernel(
     ]
     if rows is None:
         options.append(False)  # the batch does not come first
-    kernel = torch._VF.lstm if ablation.has_memory_cell else torch._VF.rnn_tanh
+    kernel: Any = torch._VF.lstm if ablation.has_memory_cell else torch._VF.rnn_tanh
     first, rest = sequence[0], sequence[1:]
     with warnings.catch_warnings():
         # cuDNN wants the weights in one piece of memory and advises a call that modules have. A
@@ -180,9 +180,9 @@ def _run_kernel(
         packed = packed._replace(data=outputs)
         outputs, _ = pad_packed_sequence(packed, total_length=total_steps)
         zeros = outputs.new_zeros(total_steps, batch_size, outputs.shape[-1])
-        outputs = zeros.index_copy(1, rows.index, outputs)
+        outputs = zeros.index_copy(1, rows.order, outputs)
         # A row without steps ends in the state that it began with.
-        after = [old.index_copy(1, rows.index, new) for old, new in zip(before, after)]
+        after = [old.index_copy(1, rows.order, new) for old, new in zip(before, after)]
     return outputs, [
         State(after[0][d], after[1][d] if ablation.has_memory_cell else None)
         for d in range(len(directions))

@@ -98,6 +98,16 @@ def make_case(
     )
 
 
+def scaled(case: Case) -> Case:
+    """The case with weights in keeping with its size, as any initialisation has them."""
+    with torch.no_grad():
+        for direction in case.directions:
+            for weight in (direction.weight_ih, direction.weight_hh):
+                if weight is not None:
+                    weight /= weight.shape[1] ** 0.5
+    return case
+
+
 def flat(result: Tuple[torch.Tensor, List[State]]) -> List[torch.Tensor]:
     """Outputs and final states as one list."""
     outputs, states = result

@@ -60,21 +60,80 @@ void prepare_bias(const Plan<T>& plan, const GatedDirection& direction, T* bias)
     }
 }
 
+// What a single step's product with W_hh sees: the initial states, compact and masked.
+template <typename T>
+void prepare_states(const Plan<T>& plan, const GatedDirection& direction, T* seen) {
+    if (!plan.single_step || !direction.weight_hh || !direction.hidden_0) return;
+    for (int64_t n = 0; n < plan.N; ++n) {
+        const int64_t at = plan.state_offset[n];
+        const T* mask = static_cast<const T*>(direction.hidden_dropout_mask);
+        copy_masked(seen + n * plan.P, static_cast<const T*>(direction.hidden_0) + at,
+                    mask ? mask + at : mask, plan.P);
+    }
+}
+
+// W_hh h of a single step, for those columns of the sums.
+template <typename T>
+void add_states(const Plan<T>& plan, int64_t d, Range columns, T* scratch) {
+    const GatedDirection& direction = plan.layer.directions[d];
+    if (!plan.single_step || !direction.weight_hh || !direction.hidden_0) return;
+    for (int64_t r = 0; r < plan.num_runs; ++r) {
+        const Run run = plan.runs[r];
+        Range mine = {columns.first - run.input_first, columns.end - run.input_first};
+        if (mine.first < 0) mine.first = 0;
+        mine.end = smaller(mine.end, run.columns);
+        if (mine.first >= mine.end) continue;
+        multiply<T>(operand<T>(plan.sides[d].seen, plan.P, false),
+                    operand<T>(static_cast<const T*>(direction.weight_hh) +
+                                   run.hidden_first * plan.P,
+                               plan.P, true),
+                    {static_cast<T*>(direction.gates) + run.input_first, plan.G, nullptr},
+                    {0, plan.N}, mine, plan.P, nullptr, true, scratch);
+    }
+}
+
+// The gradient of a single step's initial states. The scan has left zeros there, and in a row
+// without a step what that row passes on.
+template <typename T>
+void state_gradients(const Plan<T>& plan, int64_t d, int64_t part, int64_t parts, T* scratch) {
+    const GatedDirection& direction = plan.layer.directions[d];
+    if (!plan.single_step || !direction.weight_hh || !direction.grad_hidden_0) return;
+    const Range columns = share(plan.P, tile_columns<T>(), part, parts);
+    T* gradient = static_cast<T*>(direction.grad_hidden_0);
+    for (int64_t r = 0; r < plan.num_runs; ++r) {
+        const Run run = plan.runs[r];
+        multiply<T>(operand<T>(static_cast<const T*>(direction.gates) + run.input_first, plan.G,
+                               false),
+                    operand<T>(static_cast<const T*>(direction.weight_hh) +
+                                   run.hidden_first * plan.P,
+                               plan.P, false),
+                    {gradient, 0, plan.state_offset}, {0, plan.N}, columns, run.columns, nullptr,
+                    true, scratch);
+    }
+    const T* mask = static_cast<const T*>(direction.hidden_dropout_mask);
+    for (int64_t n = 0; mask && n < plan.N; ++n) {
+        const int64_t at = plan.state_offset[n];
+        for (int64_t j = columns.first; j < columns.end; ++j) gradient[at + j] *= mask[at + j];
+    }
+}
+
 template <typename T>
 void forward(const GatedLayer& layer) {
     const Plan<T> plan(layer, false, false);
     for (int64_t d = 0; d < plan.D; ++d) {
         prepare_bias(plan, layer.directions[d], plan.sides[d].bias);
+        prepare_states(plan, layer.directions[d], plan.sides[d].seen);
     }
     // W_x x + b for all steps at once, and the matrices that the steps multiply by.
     in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t lane) {
         const GatedDirection& direction = layer.directions[d];
         const auto& side = plan.sides[d];
+        const Range columns = share(plan.G, tile_columns<T>(), part, parts);
         multiply<T>(operand<T>(layer.inputs, 0, false, plan.input_offset),
                     operand<T>(direction.weight_ih, plan.I, true),
-                    {static_cast<T*>(direction.gates), plan.G, nullptr}, {0, plan.N},
-                    share(plan.G, tile_columns<T>(), part, parts), plan.I, side.bias, false,
-                    plan.multiply_space(lane));
+                    {static_cast<T*>(direction.gates), plan.G, nullptr}, {0, plan.N}, columns,
+                    plan.I, side.bias, false, plan.multiply_space(lane));
+        add_states(plan, d, columns, plan.multiply_space(lane));
         T* packed = side.packed_hh;
         for (int64_t r = 0; packed && r < plan.num_runs; ++r) {
             const Run run = plan.runs[r];
@@ -176,6 +235,7 @@ void backward(const GatedLayer& layer) {
     });
     in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t lane) {
         weight_gradients<T>(plan, d, part, parts, plan.multiply_space(lane));
+        state_gradients<T>(plan, d, part, parts, plan.multiply_space(lane));
         if (d == plan.D - 1 || parts * plan.D == plan.lanes) input_gradients<T>(plan, lane);
     });
 }

@@ -53,6 +53,9 @@ struct Plan {
     int64_t num_runs;
     int64_t *length, *start, *order;  // per row; `order` sorts them, the longest first
     int64_t *input_offset, *grad_input_offset;  // per valid step
+    // A decoder's call. Its only product with W_hh is one product of all rows, and none of the scan's.
+    bool single_step;
+    int64_t* state_offset;  // of a single step: where each valid row's states are
     T* zeros;          // (max of H, P)
     T* lane_scratch;   // (lanes, multiply_scratch)
     Side sides[GATED_MAX_DIRECTIONS];
@@ -61,6 +64,7 @@ struct Plan {
     Plan(const GatedLayer& call, bool backward, bool measure) : layer(call), parts(call) {
         T_ = layer.steps, B = layer.batch_size, I = layer.input_size, H = layer.hidden_size;
         P = layer.recurrent_size, N = layer.valid_steps, D = layer.num_directions;
+        single_step = T_ == 1;
         find_blocks();
         const double work = static_cast<double>(N) * static_cast<double>(D) *
                             static_cast<double>(G * I + K * P + 16 * G);
@@ -76,6 +80,7 @@ struct Plan {
         int64_t* places = arena.template take<int64_t>(T_ + 1);
         input_offset = arena.template take<int64_t>(N);
         grad_input_offset = backward ? arena.template take<int64_t>(N) : nullptr;
+        state_offset = single_step ? arena.template take<int64_t>(N) : nullptr;
         zeros = arena.template take<T>(H > P ? H : P);
         lane_scratch = arena.template take<T>(lanes * multiply_scratch<T>());
         for (int64_t d = 0; d < D; ++d) carve(layer.directions[d], sides[d], arena, backward);
@@ -86,6 +91,7 @@ struct Plan {
             if (backward) {
                 index(grad_input_offset, layer.grad_inputs_stride_t, layer.grad_inputs_stride_b);
             }
+            if (single_step) index(state_offset, 0, P);
             memset(zeros, 0, (H > P ? H : P) * sizeof(T));
         }
     }
@@ -139,7 +145,7 @@ struct Plan {
         };
         constexpr int64_t NR = tile_columns<T>();
         side.bias = if_(!backward, G);
-        side.packed_hh = if_(recurs, backward ? round_up(P, NR) * K : packed_columns() * P);
+        side.packed_hh = if_(recurs && !single_step, backward ? round_up(P, NR) * K : packed_columns() * P);
         side.packed_hr = if_(projects, backward ? round_up(H, NR) * P : round_up(P, NR) * H);
         side.seen = backward ? if_(direction.grad_weight_hh, N * P) : if_(recurs, B * P);
         side.cells = if_(!backward && parts.has_memory_cell() && !direction.memory_cells, B * H);

@@ -154,13 +154,22 @@ void pack_panel(Rows<const T> matrix, bool transposed, int64_t first_depth, int6
         }
         return;
     }
-    // A cache line of each source row at a time.
-    constexpr int64_t LINE = 64 / sizeof(T);
-    for (int64_t k = 0; k < depth; k += LINE) {
-        const int64_t end = smaller(k + LINE, depth);
-        for (int64_t n = 0; n < columns; ++n) {
+    constexpr int64_t W = width<T>();
+    for (int64_t n = 0; n < columns;) {
+        const int64_t whole = n + W <= columns ? depth / W * W : 0;
+        for (int64_t k = 0; k < whole; k += W) {
+            Vector<T> square[W];
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < W; ++i) {
+                square[i] = load(matrix(first + n + i) + first_depth + k);
+            }
+            transpose<T>(square);
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < W; ++i) store(panel + (k + i) * NR + n, square[i]);
+        }
+        for (const int64_t end = smaller(n + W, columns); n < end; ++n) {
             const T* row = matrix(first + n) + first_depth;
-            for (int64_t i = k; i < end; ++i) panel[i * NR + n] = row[i];
+            for (int64_t k = whole; k < depth; ++k) panel[k * NR + n] = row[k];
         }
     }
 }
@@ -207,6 +216,28 @@ GATED_INLINE Range share(int64_t total, int64_t unit, int64_t part, int64_t part
             smaller(units * (part + 1) / parts * unit, total)};
 }
 
+// One packed panel's share of a product: its columns, from `column` on, of all rows of the tiles.
+template <typename T>
+GATED_INLINE void multiply_panel(const Tiles& tiles, const T* packed_a, const T* panel,
+                                 int64_t depth, Rows<T> target, int64_t row, int64_t column,
+                                 int64_t columns, Start start, const T* bias) {
+    for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
+        T* to[TILE_ROWS];
+        const int64_t height = tiles.rows_of(i);
+        for (int64_t r = 0; r < height; ++r) to[r] = target(row + at + r) + column;
+        tile_of<true>(height, packed_a + at * depth, static_cast<const T* const*>(nullptr), panel,
+                      depth, to, columns, start, bias ? bias + column : bias);
+    }
+}
+
+template <typename T>
+GATED_INLINE void pack_tiles(const Operand<T>& a, const Tiles& tiles, int64_t k, int64_t depth,
+                             int64_t row, T* packed) {
+    for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
+        pack_rows(a.rows, a.transposed, k, depth, row + at, tiles.rows_of(i), packed + at * depth);
+    }
+}
+
 // target(m, n) = start + sum over k < depth of a(m, k) b(k, n), for those ranges of m and n.
 template <typename T>
 void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range n, int64_t depth,
@@ -220,35 +251,30 @@ void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range n, int6
             for (int64_t j = n.first; j < n.end; ++j) to[j] = bias ? bias[j] : T(0);
         }
     }
-    for (int64_t column = n.first; column < n.end; column += COLUMN_BLOCK) {
-        const int64_t columns = smaller(COLUMN_BLOCK, n.end - column);
+    // With few rows a panel is used once: it need not outlive the first cache.
+    const bool few_rows = m.size() <= ROW_BLOCK;
+    const int64_t column_block = few_rows ? n.size() : COLUMN_BLOCK;
+    for (int64_t column = n.first; column < n.end; column += column_block) {
+        const int64_t columns = smaller(column_block, n.end - column);
         for (int64_t k = 0; k < depth;) {
             // Two halves and not a whole and a remainder.
             const int64_t left = depth - k;
             const int64_t block = left <= KC ? left : left < 2 * KC ? (left + 1) / 2 : KC;
             Start start = bias ? Start::FROM_BIAS : Start::FROM_ZERO;
             if (accumulate || k > 0) start = Start::FROM_TARGET;
-            for (int64_t j = 0; j < columns; j += NR) {
+            auto pack_b = [&](int64_t j, T* panel) {
                 pack_panel(b.rows, b.transposed, k, block, column + j, smaller(NR, columns - j),
-                           packed_b + j * block);
-            }
+                           panel);
+            };
+            for (int64_t j = 0; !few_rows && j < columns; j += NR) pack_b(j, packed_b + j * block);
             for (int64_t row = m.first; row < m.end; row += ROW_BLOCK) {
-                const int64_t rows = smaller(ROW_BLOCK, m.end - row);
-                const Tiles tiles(rows);
-                for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-                    pack_rows(a.rows, a.transposed, k, block, row + at, tiles.rows_of(i),
-                              packed_a + at * block);
-                }
+                const Tiles tiles(smaller(ROW_BLOCK, m.end - row));
+                pack_tiles(a, tiles, k, block, row, packed_a);
                 for (int64_t j = 0; j < columns; j += NR) {
-                    for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-                        T* to[TILE_ROWS];
-                        const int64_t height = tiles.rows_of(i);
-                        for (int64_t r = 0; r < height; ++r) to[r] = target(row + at + r) + column + j;
-                        tile_of<true>(height, packed_a + at * block,
-                                      static_cast<const T* const*>(nullptr), packed_b + j * block,
-                                      block, to, smaller(NR, columns - j), start,
-                                      bias ? bias + column + j : bias);
-                    }
+                    T* panel = few_rows ? packed_b : packed_b + j * block;
+                    if (few_rows) pack_b(j, panel);
+                    multiply_panel<T>(tiles, packed_a, panel, block, target, row, column + j,
+                                      smaller(NR, columns - j), start, bias);
                 }
             }
             k += block;

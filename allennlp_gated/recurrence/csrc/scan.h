@@ -68,7 +68,7 @@ class ForwardScan {
 
     void run() {
         for (int64_t i = 0; i < rows.count; ++i) begin(i);
-        if (side.packed_hh) {
+        if (side.packed_hh || side.packed_hr) {
             steps(0, rows.count);
         } else {
             // Rows are independent: one at a time keeps its memory cell in the first cache.
@@ -201,7 +201,7 @@ class BackwardScan {
     }
 
     void run() {
-        if (side.packed_hh) {
+        if (side.packed_hh || side.packed_hr) {
             steps(0, rows.count);
         } else {
             for (int64_t i = 0; i < rows.count; ++i) steps(i, i + 1);
@@ -274,7 +274,9 @@ class BackwardScan {
             if (side.packed_hh) {
                 if (s > 0 || direction.grad_hidden_0) to_previous(first, end, s);
             } else {
-                memset(side.grad_hidden + rows.slot(first) * p.P, 0, p.P * sizeof(T));
+                for (int64_t i = first; i < end; ++i) {
+                    memset(side.grad_hidden + rows.slot(i) * p.P, 0, p.P * sizeof(T));
+                }
             }
         }
     }

@@ -84,6 +84,39 @@ GATED_INLINE Vector<T> broadcast(T value) {
     return value - Vector<T>{};
 }
 
+// The rows of a square become its columns: log2(width) rounds, in each of which the first half of the
+// rows is interleaved with the second.
+template <typename T>
+GATED_INLINE void transpose(Vector<T>* rows) {
+    constexpr int W = static_cast<int>(width<T>());
+#ifdef __clang__
+    T from[W * W], to[W * W];
+    memcpy(from, rows, sizeof from);
+    for (int i = 0; i < W; ++i) {
+        for (int j = 0; j < W; ++j) to[i * W + j] = from[j * W + i];
+    }
+    memcpy(rows, to, sizeof to);
+#else
+    typename Simd<T>::Bits low, high;
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+        low[i] = i / 2 + i % 2 * W;
+        high[i] = W / 2 + i / 2 + i % 2 * W;
+    }
+    Vector<T> mixed[W];
+#pragma GCC unroll 4
+    for (int round = 1; round < W; round *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < W / 2; ++i) {
+            mixed[2 * i] = __builtin_shuffle(rows[i], rows[i + W / 2], low);
+            mixed[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + W / 2], high);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) rows[i] = mixed[i];
+    }
+#endif
+}
+
 // Comparisons with NaN are false, so NaN goes through.
 template <typename T>
 GATED_INLINE Vector<T> clamp(Vector<T> value, T bound) {
