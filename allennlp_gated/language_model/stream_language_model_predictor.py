@@ -26,7 +26,9 @@ class StreamLanguageModelPredictor(Predictor):
         vocab = self._model.vocab
         indexer = source.token_indexers["tokens"]
         assert isinstance(indexer, SingleIdTokenIndexer)
-        targets = [vocab.get_token_index(str(token), indexer.namespace) for token in [*words, end]]
+        namespace = indexer.namespace
+        assert namespace is not None
+        targets = [vocab.get_token_index(str(token), namespace) for token in [*words, end]]
         fields = {
             "source": source,
             "targets": TensorField(torch.tensor(targets)),
