@@ -36,7 +36,7 @@ def main() -> None:
             for key in ABLATIONS:
                 contestants[key] = problem.encoder(f"lstm_{key}")
             trim()
-            timings = interleave(contestants, arguments.rounds, "nn.LSTM dense", 20)
+            timings = interleave(contestants, arguments.rounds, "nn.LSTM dense", 8)
             for name, timing in timings.items():
                 row = {
                     "growing": what,

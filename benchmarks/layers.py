@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
     parser.add_argument("--rounds", type=int, default=31)
-    parser.add_argument("--seconds", type=float, default=60, help="limit for each table")
+    parser.add_argument("--seconds", type=float, default=40, help="limit for each table")
     parser.add_argument("--slow", action="store_true", help="the loops and torch.compile too")
     parser.add_argument("--memory", action="store_true", help="peak memory too (Linux)")
     parser.add_argument("--forward-only", action="store_true")
