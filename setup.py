@@ -92,8 +92,8 @@ setup(
         "spacy>=3.8,<4; python_version >= '3.11'",
         # This spaCy is compiled against numpy 1 and fails to import on 2.
         "numpy<2; python_version < '3.11'",
-        # The botocore that AllenNLP's cached-path brings asks for this on these Pythons; pip meets it
-        # last, and would first try some hundred releases of others.
+        # The botocore that AllenNLP's cached-path brings asks for this on these Pythons; pip meets
+        # it last, and would first try some hundred releases of others.
         "urllib3<1.27; python_version < '3.10'",
         # allennlp-models imports pkg_resources, which setuptools 81 removed.
         "setuptools<81",
