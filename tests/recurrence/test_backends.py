@@ -43,6 +43,8 @@ def compare(name: str, case: Case) -> None:
     exact = case.to(torch.float32).to(torch.float64)
     expected = flat(reference.run_layer(*exact))
     expected_gradients = gradients(exact, expected)
+    # Where large terms cancel, what is left of them is no more exact than they were.
+    floor = 0.1 * max([float(one.norm()) for one in expected_gradients], default=0.0)
     for dtype, of_outputs, of_gradients in (
         (torch.float64, 1e-10, 1e-10),
         (torch.float32, 2e-6, 3e-6),
@@ -57,7 +59,7 @@ def compare(name: str, case: Case) -> None:
             torch.testing.assert_close(one.double(), other, atol=of_outputs, rtol=of_outputs)
         for one, other in zip(found, expected_gradients):
             difference = (one.double() - other).norm()
-            assert difference <= of_gradients * other.norm().clamp_min(1e-3)
+            assert difference <= of_gradients * other.norm().clamp_min(floor)
 
 
 @fast
