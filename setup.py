@@ -95,6 +95,10 @@ setup(
         # The botocore that AllenNLP's cached-path brings asks for this on these Pythons; pip meets
         # it last, and would first try some hundred releases of others.
         "urllib3<1.27; python_version < '3.10'",
+        # On Python 3.8 the pydantic of that spaCy fails on a newer one, and a newer lmdb, which is
+        # no longer made for it, at import.
+        "typing-extensions<4.6; python_version < '3.9'",
+        "lmdb<2; python_version < '3.9'",
         # allennlp-models imports pkg_resources, which setuptools 81 removed.
         "setuptools<81",
         "matplotlib>=3.5",
