@@ -3,21 +3,10 @@
 from pathlib import Path
 
 import pytest
-from allennlp.common.plugins import import_plugins
 
 from allennlp_gated.recurrent_module import RecurrentModule
 
-from .common import CONFIGS, ENCODERS, ROOT, shipped, take_a_step
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _stock_plugins() -> None:
-    import_plugins()
-
-
-@pytest.fixture(autouse=True)
-def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+from .common import CONFIGS, ENCODERS, shipped, take_a_step
 
 
 def test_there_is_a_config_for_each_encoder() -> None:
