@@ -39,7 +39,7 @@ class Problem:
     shape : `Shape`
         The sizes.
     ragged : `bool`
-        Whether lengths are spread over [T/2, T], as the issue's measurements have them.
+        Whether lengths are spread evenly over [T/2, T].
     backward : `bool`
         Whether gradients are computed too.
     """
