@@ -56,9 +56,9 @@ def test_two_processes_train_the_parser_as_one_does_on_the_joined_batches(
     assert one.keys() == two.keys()
     # Sums of float32 in another order, over twelve steps: a weight moves a hundred times as far.
     for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
     assert any((one[name] - earlier[name]).abs().max() > 1e-3 for name in one)  # it does train
-    assert scores(tmp_path / "two") == pytest.approx(scores(tmp_path / "one"), rel=1e-5)
+    assert scores(tmp_path / "two") == pytest.approx(scores(tmp_path / "one"), rel=1e-4)
 
 
 def score_answers(rank: int, port: int, results: Any) -> None:
