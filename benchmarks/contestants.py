@@ -1,6 +1,6 @@
 """The layers that are compared: ours, the stock ones, and others' fast ones."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
@@ -132,12 +132,14 @@ class Problem:
 
         return step if self.backward else only_forward
 
-    def all(self, slow: bool) -> Dict[str, Callable[[], None]]:
+    def all(self, slow: bool, compiled: Sequence[str]) -> Dict[str, Callable[[], None]]:
         """
         # Parameters
 
         slow : `bool`
-            Whether to include the loops in Python and torch.compile of one.
+            Whether to include the path in plain PyTorch and the loop in Python.
+        compiled : `Sequence[str]`
+            The keys of which to include the loop under torch.compile, which unrolls it.
 
         # Returns
 
@@ -166,7 +168,7 @@ class Problem:
             for key in ABLATIONS:
                 found[f"{key}, torch path"] = self.through(key, batched.run_layer)
                 found[f"{key}, eager loop"] = self.through(key, reference.run_layer)
-                if hasattr(torch, "compile"):
-                    compiled = torch.compile(reference.run_layer)
-                    found[f"{key}, torch.compile"] = self.through(key, compiled)
+        for key in compiled:
+            loop = torch.compile(reference.run_layer)
+            found[f"{key}, torch.compile"] = self.through(key, loop)
         return found

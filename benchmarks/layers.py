@@ -20,7 +20,11 @@ def main() -> None:
     parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--seconds", type=float, default=40, help="limit for each table")
-    parser.add_argument("--slow", action="store_true", help="the loops and torch.compile too")
+    parser.add_argument("--slow", action="store_true", help="plain PyTorch and eager loops too")
+    parser.add_argument(
+        "--compile", nargs="*", default=[], metavar="KEY", help="torch.compile too: minutes per key"
+    )
+    parser.add_argument("--ragged-only", action="store_true")
     parser.add_argument("--memory", action="store_true", help="peak memory too (Linux)")
     parser.add_argument("--forward-only", action="store_true")
     parser.add_argument("--name", help="of the results; default: from the options")
@@ -30,9 +34,9 @@ def main() -> None:
     torch.set_num_interop_threads(1)
     rows: List[Dict[str, Any]] = []
     for name in SHAPES if arguments.shape == "all" else [arguments.shape]:
-        for ragged in (False, True):
+        for ragged in (True,) if arguments.ragged_only else (False, True):
             problem = Problem(SHAPES[name], ragged, backward=not arguments.forward_only)
-            contestants = problem.all(arguments.slow)
+            contestants = problem.all(arguments.slow, arguments.compile)
             trim()
             timings = interleave(contestants, arguments.rounds, "nn.LSTM dense", arguments.seconds)
             stock = timings["stock lstm"].median
