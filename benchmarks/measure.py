@@ -15,6 +15,8 @@ from typing import Any, Callable, Dict, List, NamedTuple
 
 import torch
 
+from allennlp_gated.recurrence import workspace
+
 RESULTS = Path(__file__).parent / "results"
 # Keeps freed memory in the process, so that neither side pays for page faults.
 TUNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(4 << 30)}
@@ -122,6 +124,9 @@ def peak_bytes(run: Callable[[], Any]) -> int:
     if child == 0:
         # A forked child must not use the parent's OpenMP pool.
         torch.set_num_threads(1)
+        # What our layers keep from one call to the next belongs to the one that is measured.
+        workspace.clear()
+        trim()
         # 5 resets the peak that the kernel remembers.
         Path("/proc/self/clear_refs").write_text("5")
         before = _status("VmRSS")

@@ -43,6 +43,12 @@ class _Pool:
             while self._idle_bytes > MAX_IDLE_BYTES:
                 self._idle_bytes -= self._idle.pop(0).numel()
 
+    def clear(self) -> None:
+        """Gives all idle buffers back."""
+        with self._lock:
+            self._idle.clear()
+            self._idle_bytes = 0
+
 
 _pool = _Pool()
 
@@ -77,3 +83,8 @@ def idle() -> Tuple[int, int]:
         How many buffers are idle, and how many bytes they are together.
     """
     return len(_pool._idle), _pool._idle_bytes
+
+
+def clear() -> None:
+    """Gives the idle buffers back to the allocator; the next layers take new ones."""
+    _pool.clear()

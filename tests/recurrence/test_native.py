@@ -145,6 +145,11 @@ def test_buffers_are_used_again_and_bounded(monkeypatch) -> None:
     for _ in range(3):
         gradients(case, flat(run_layer(*case)))
     assert (count, size) == workspace.idle() and size > 0
+    workspace.clear()
+    assert workspace.idle() == (0, 0)
+    expected = flat(run_layer(*case))
+    for one, other in zip(expected, flat(run_layer(*case))):
+        assert torch.equal(one, other)
     monkeypatch.setattr(workspace, "MAX_IDLE_BYTES", 0)
     workspace.Buffer(10)
     assert workspace.idle() == (0, 0)
