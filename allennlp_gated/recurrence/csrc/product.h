@@ -18,13 +18,14 @@ constexpr int64_t tile_columns() {
     return 2 * width<T>();
 }
 
-// Blocks of a large product: a panel of B stays in the first cache, a block of A in the second.
+// Blocks of a large product: a panel of B stays in the first cache, a block of A in the second. So
+// many columns at a time that A, which is packed again for each block of them, mostly is packed once.
 template <typename T>
 constexpr int64_t depth_block() {
     return 1024 / sizeof(T);
 }
 constexpr int64_t ROW_BLOCK = 96;
-constexpr int64_t COLUMN_BLOCK = 768;
+constexpr int64_t COLUMN_BLOCK = 2048;
 
 GATED_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 GATED_INLINE int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
@@ -75,6 +76,15 @@ void tile(const T* a, const T* const* rows, const T* panel, int64_t depth, T* co
     }
 }
 
+// `CASE(n);` for each height n that a tile may have.
+#if GATED_TILE_ROWS > 6
+#define GATED_EACH_HEIGHT(CASE)                                                              \
+    CASE(1); CASE(2); CASE(3); CASE(4); CASE(5); CASE(6);                                    \
+    CASE(7); CASE(8); CASE(9); CASE(10); CASE(11); CASE(12);
+#else
+#define GATED_EACH_HEIGHT(CASE) CASE(1); CASE(2); CASE(3); CASE(4); CASE(5); CASE(6);
+#endif
+
 template <bool PACKED, typename T>
 void whole_tile(int64_t count, const T* a, const T* const* rows, const T* panel, int64_t depth,
                 T* const* target, Start start, const T* bias) {
@@ -82,22 +92,7 @@ void whole_tile(int64_t count, const T* a, const T* const* rows, const T* panel,
     case ROWS:                                                           \
         tile<ROWS, PACKED>(a, rows, panel, depth, target, start, bias); \
         break
-    switch (count) {
-        GATED_TILE(1);
-        GATED_TILE(2);
-        GATED_TILE(3);
-        GATED_TILE(4);
-        GATED_TILE(5);
-        GATED_TILE(6);
-#if GATED_TILE_ROWS > 6
-        GATED_TILE(7);
-        GATED_TILE(8);
-        GATED_TILE(9);
-        GATED_TILE(10);
-        GATED_TILE(11);
-        GATED_TILE(12);
-#endif
-    }
+    switch (count) { GATED_EACH_HEIGHT(GATED_TILE) }
 #undef GATED_TILE
 }
 
@@ -174,27 +169,41 @@ void pack_panel(Rows<const T> matrix, bool transposed, int64_t first_depth, int6
     }
 }
 
-// Packs rows [first, first + rows) and depth [first_depth, ...) as a tile's (depth, rows).
-template <typename T>
-void pack_rows(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
-               int64_t first, int64_t rows, T* packed) {
+// Packs rows [first, first + ROWS) and depth [first_depth, ...) as a tile's (depth, ROWS). Writes up
+// to a vector's width beyond the tile's end, where the next tile will be.
+template <int ROWS, typename T>
+void pack_tile(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
+               int64_t first, T* packed) {
     if (transposed) {
         for (int64_t k = 0; k < depth; ++k) {
-            const T* row = matrix(first_depth + k) + first;
-            for (int64_t i = 0; i < rows; ++i) packed[k * rows + i] = row[i];
+            memcpy(packed + k * ROWS, matrix(first_depth + k) + first, ROWS * sizeof(T));
         }
         return;
     }
-    for (int64_t i = 0; i < rows; ++i) {
-        const T* row = matrix(first + i) + first_depth;
-        for (int64_t k = 0; k < depth; ++k) packed[k * rows + i] = row[k];
+    constexpr int64_t W = width<T>();
+    const T* row[ROWS];
+    for (int i = 0; i < ROWS; ++i) row[i] = matrix(first + i) + first_depth;
+    int64_t k = 0;
+    if (ROWS <= W) {
+        for (; k + W <= depth; k += W) {
+            Vector<T> square[W] = {};
+#pragma GCC unroll 16
+            for (int i = 0; i < ROWS; ++i) square[i] = load(row[i] + k);
+            transpose<T>(square);
+            // Each writes more than its own ROWS elements, and the next one mends that.
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < W; ++i) store(packed + (k + i) * ROWS, square[i]);
+        }
+    }
+    for (; k < depth; ++k) {
+        for (int i = 0; i < ROWS; ++i) packed[k * ROWS + i] = row[i][k];
     }
 }
 
 // Elements of scratch that `multiply` needs for itself.
 template <typename T>
 constexpr int64_t multiply_scratch() {
-    return depth_block<T>() * (ROW_BLOCK + COLUMN_BLOCK + tile_columns<T>());
+    return depth_block<T>() * (ROW_BLOCK + COLUMN_BLOCK + tile_columns<T>()) + width<T>();
 }
 
 // An operand: its rows, and whether the product takes it transposed.
@@ -234,7 +243,12 @@ template <typename T>
 GATED_INLINE void pack_tiles(const Operand<T>& a, const Tiles& tiles, int64_t k, int64_t depth,
                              int64_t row, T* packed) {
     for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-        pack_rows(a.rows, a.transposed, k, depth, row + at, tiles.rows_of(i), packed + at * depth);
+#define GATED_PACK(ROWS)                                                                   \
+    case ROWS:                                                                             \
+        pack_tile<ROWS>(a.rows, a.transposed, k, depth, row + at, packed + at * depth); \
+        break
+        switch (tiles.rows_of(i)) { GATED_EACH_HEIGHT(GATED_PACK) }
+#undef GATED_PACK
     }
 }
 
@@ -244,7 +258,7 @@ void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range n, int6
               const T* bias, bool accumulate, T* scratch) {
     constexpr int64_t NR = tile_columns<T>(), KC = depth_block<T>();
     T* packed_a = scratch;
-    T* packed_b = scratch + KC * ROW_BLOCK;
+    T* packed_b = scratch + KC * ROW_BLOCK + width<T>();
     if (depth == 0 && !accumulate) {
         for (int64_t row = m.first; row < m.end; ++row) {
             T* to = target(row);
