@@ -1,0 +1,59 @@
+"""
+The two tables of layers in the README, from the results of `python -m benchmarks.layers`.
+
+    python -m benchmarks.tables
+"""
+
+import json
+from typing import Dict
+
+from allennlp_gated.ablation import ABLATIONS
+from benchmarks.measure import RESULTS
+
+SOURCE = RESULTS / "layers_all_training_2t_default.json"
+NAMES = {
+    "parser": "parser",
+    "bidaf_phrase": "BiDAF phrase layer",
+    "bidaf_modeling": "BiDAF modeling layer",
+    "ptb_medium": "PTB medium, one direction",
+    "opennmt": "OpenNMT, one direction",
+}
+DROPOUT = ", dropout 0.3"
+
+
+def milliseconds(shape: str, batch: str) -> Dict[str, float]:
+    """The median of each layer at this shape."""
+    rows = json.loads(SOURCE.read_text())["rows"]
+    return {
+        row["layer"]: row["ms"] for row in rows if (row["shape"], row["batch"]) == (shape, batch)
+    }
+
+
+def row(label: str, shape: str, batch: str, against: str, suffix: str = "") -> str:
+    """Each ablation's time as a share of the time of `against`."""
+    times = milliseconds(shape, batch)
+    shares = (f"{times[key + suffix] / times[against]:.2f}" for key in ABLATIONS)
+    return f"| {label} | " + " | ".join(shares) + " |"
+
+
+def head(title: str) -> str:
+    """The first two lines of a table."""
+    return f"| {title} | " + " | ".join(ABLATIONS) + " |\n|" + " --- |" * (len(ABLATIONS) + 1)
+
+
+def main() -> None:
+    print(head("ragged batch, against"))
+    for shape, name in NAMES.items():
+        print(row(f"{name}, stock `lstm`", shape, "ragged", "stock lstm"))
+        if shape == "parser":
+            stacked = "stacked_bidirectional_lstm"
+            label = f"{name}, stock `{stacked}`, recurrent dropout 0.3"
+            print(row(label, shape, "ragged", f"stock {stacked}", DROPOUT))
+    print()
+    print(head("dense batch, against nn.LSTM"))
+    for shape, name in NAMES.items():
+        print(row(name, shape, "dense", "nn.LSTM dense"))
+
+
+if __name__ == "__main__":
+    main()
