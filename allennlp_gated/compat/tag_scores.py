@@ -31,8 +31,10 @@ class TagBilinear(torch.nn.Bilinear):
         `torch.Tensor`
             Shape (..., out_features), what `torch.nn.Bilinear` returns but for the rounding.
         """
-        if input1.dim() == 4 and input1.size(0) * input1.size(1) > 0:
-            # The parser's pairs of words. That the words are copies is checked and not assumed.
+        # The parser's pairs of words: that the words are copies is checked and not assumed. Copies
+        # that need a gradient each get their own.
+        needs_gradient = input1.requires_grad or input2.requires_grad
+        if input1.dim() == 4 and input1.numel() > 0 and not needs_gradient:
             heads, children = input1[:, :, 0], input2[:, 0]
             if torch.equal(input1, heads.unsqueeze(2).expand_as(input1)) and torch.equal(
                 input2, children.unsqueeze(1).expand_as(input2)

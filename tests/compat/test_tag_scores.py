@@ -75,6 +75,10 @@ def test_all_pairs_are_what_the_written_out_pairs_are(
     assert called
 
 
+def test_pairs_that_need_gradients_each_get_their_own() -> None:
+    assert_same(*both(5, 3, 4), *pairs(2, 3))
+
+
 @pytest.mark.parametrize("changed", ["heads", "children"])
 def test_four_dimensions_that_are_no_pairs_are_not_taken_for_pairs(changed: str) -> None:
     stock, ours = both(5, 3, 4)
