@@ -72,9 +72,9 @@ def main() -> None:
     overrides: Dict[str, Any] = {
         "trainer.num_epochs": 1,
         "data_loader.batch_sampler.batch_size": arguments.batch_size,
+        "train_data_path": os.path.abspath(arguments.train),
+        "validation_data_path": os.path.abspath(arguments.dev),
     }
-    overrides["train_data_path"] = os.path.abspath(arguments.train)
-    overrides["validation_data_path"] = os.path.abspath(arguments.dev)
     rows: List[Dict[str, Any]] = []
     for name in arguments.encoders:
         row = run(name, overrides, arguments.threads)

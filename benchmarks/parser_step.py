@@ -17,11 +17,7 @@ from allennlp.common import Params
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 
 from allennlp_gated.ablation import ABLATIONS
-from allennlp_gated.compat.tag_scores import TagBilinear
 from benchmarks.measure import interleave, save, with_allocator
-
-ENCODER = "stacked_bidirectional_lstm"
-WHOLE, ALONE, SCORES = "whole step", "encoder", "tag scores"
 
 
 class Parser:
@@ -65,24 +61,25 @@ class Parser:
 
         return run
 
-    def score_tags(self, batch: Dict[str, Any]) -> Callable[[], None]:
-        """The share of the scores of the labels."""
-        bilinear: torch.nn.Bilinear = self.model.tag_bilinear
-        size = (*batch["pos_tags"].shape, bilinear.in1_features)
-        heads, children = (torch.randn(size, requires_grad=True) for _ in range(2))
-        gradient = torch.randn(*size[:2], bilinear.out_features)
-
-        def run() -> None:
-            bilinear(heads, children).backward(gradient)
-
-        return run
-
     def operations(self, batch: Dict[str, Any]) -> float:
         """Floating-point operations of the encoder's products, forward and backward."""
         words = batch["pos_tags"].gt(0).sum().item()
         weights = sum(one.numel() for one in self.model.encoder.parameters() if one.dim() == 2)
         # A multiplication and an addition for the output, for the gradient of x, for that of W.
         return 3 * 2.0 * weights * words
+
+
+def score_tags(bilinear: torch.nn.Bilinear, batch: Dict[str, Any]) -> Callable[[], None]:
+    """The share of the scores of the labels, whichever the encoder."""
+    words = batch["pos_tags"].shape
+    heads = torch.randn(*words, bilinear.in1_features, requires_grad=True)
+    children = torch.randn(*words, bilinear.in2_features, requires_grad=True)
+    gradient = torch.randn(*words, bilinear.out_features)
+
+    def run() -> None:
+        bilinear(heads, children).backward(gradient)
+
+    return run
 
 
 def best_rate(rows: int) -> float:
@@ -107,34 +104,28 @@ def main() -> None:
     if arguments.train:
         overrides["train_data_path"] = arguments.train
     parsers = {name: Parser(name, overrides) for name in arguments.encoders}
+    any_parser = parsers[arguments.encoders[0]]
     # The batch with the median number of words, the same for all.
-    batches = next(iter(parsers.values())).batches
-    batches.sort(key=lambda batch: batch["pos_tags"].gt(0).sum().item())
+    batches = sorted(any_parser.batches, key=lambda one: one["pos_tags"].gt(0).sum().item())
     batch = batches[len(batches) // 2]
 
     contestants: Dict[str, Callable[[], Any]] = {}
+    operations: Dict[str, float] = {}
     for name, one in parsers.items():
-        contestants[f"{name}, {WHOLE}"] = functools.partial(one.step, batch)
-        contestants[f"{name}, {ALONE}"] = one.encode(batch)
-    # Whether the labels' scores are mended or torch's own does not depend on the encoder.
-    any_parser = next(iter(parsers.values()))
-    contestants[SCORES] = any_parser.score_tags(batch)
+        contestants[f"{name}, whole step"] = functools.partial(one.step, batch)
+        contestants[f"{name}, encoder"] = one.encode(batch)
+        operations[f"{name}, encoder"] = one.operations(batch)
     bilinear = any_parser.model.tag_bilinear
-    unmended = torch.nn.Bilinear(
-        bilinear.in1_features, bilinear.in2_features, bilinear.out_features
-    )
-    assert isinstance(bilinear, TagBilinear)
-    first = f"{arguments.encoders[0]}, {WHOLE}"
-    any_parser.model.tag_bilinear = unmended
-    contestants[f"{SCORES}, unmended"] = any_parser.score_tags(batch)
-    any_parser.model.tag_bilinear = bilinear
+    sizes = bilinear.in1_features, bilinear.in2_features, bilinear.out_features
+    contestants["tag scores"] = score_tags(bilinear, batch)
+    contestants["tag scores, unmended"] = score_tags(torch.nn.Bilinear(*sizes), batch)
+    first = next(iter(contestants))
     timings = interleave(contestants, arguments.rounds, first, 600)
 
     rate = best_rate(batch["pos_tags"].numel())
     rows: List[Dict[str, Any]] = []
     for name, timing in timings.items():
-        encoder = parsers[name.split(",")[0]] if name.endswith(f", {ALONE}") else None
-        reached = encoder.operations(batch) / timing.median if encoder else float("nan")
+        reached = operations.get(name, float("nan")) / timing.median
         rows.append(
             {
                 "part": name,

@@ -5,7 +5,7 @@ The two tables of layers in the README, from the results of `python -m benchmark
 """
 
 import json
-from typing import Dict
+from typing import Dict, Tuple
 
 from allennlp_gated.ablation import ABLATIONS
 from benchmarks.measure import RESULTS
@@ -18,20 +18,18 @@ NAMES = {
     "ptb_medium": "PTB medium, one direction",
     "opennmt": "OpenNMT, one direction",
 }
-DROPOUT = ", dropout 0.3"
 
 
-def milliseconds(shape: str, batch: str) -> Dict[str, float]:
-    """The median of each layer at this shape."""
-    rows = json.loads(SOURCE.read_text())["rows"]
-    return {
-        row["layer"]: row["ms"] for row in rows if (row["shape"], row["batch"]) == (shape, batch)
-    }
+def medians() -> Dict[Tuple[str, str], Dict[str, float]]:
+    """Milliseconds of each layer, by shape and batch."""
+    found: Dict[Tuple[str, str], Dict[str, float]] = {}
+    for one in json.loads(SOURCE.read_text())["rows"]:
+        found.setdefault((one["shape"], one["batch"]), {})[one["layer"]] = one["ms"]
+    return found
 
 
-def row(label: str, shape: str, batch: str, against: str, suffix: str = "") -> str:
+def row(label: str, times: Dict[str, float], against: str, suffix: str = "") -> str:
     """Each ablation's time as a share of the time of `against`."""
-    times = milliseconds(shape, batch)
     shares = (f"{times[key + suffix] / times[against]:.2f}" for key in ABLATIONS)
     return f"| {label} | " + " | ".join(shares) + " |"
 
@@ -42,17 +40,18 @@ def head(title: str) -> str:
 
 
 def main() -> None:
+    times = medians()
     print(head("ragged batch, against"))
     for shape, name in NAMES.items():
-        print(row(f"{name}, stock `lstm`", shape, "ragged", "stock lstm"))
+        print(row(f"{name}, stock `lstm`", times[shape, "ragged"], "stock lstm"))
         if shape == "parser":
             stacked = "stacked_bidirectional_lstm"
             label = f"{name}, stock `{stacked}`, recurrent dropout 0.3"
-            print(row(label, shape, "ragged", f"stock {stacked}", DROPOUT))
+            print(row(label, times[shape, "ragged"], f"stock {stacked}", ", dropout 0.3"))
     print()
     print(head("dense batch, against nn.LSTM"))
     for shape, name in NAMES.items():
-        print(row(name, shape, "dense", "nn.LSTM dense"))
+        print(row(name, times[shape, "dense"], "nn.LSTM dense"))
 
 
 if __name__ == "__main__":

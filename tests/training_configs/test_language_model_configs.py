@@ -5,24 +5,14 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
-import torch
 from allennlp.commands.train import TrainModel
 from allennlp.common import Params
-from allennlp.common.plugins import import_plugins
 
-from allennlp_gated.ablation import ABLATIONS
+from .common import CONFIGS, ENCODERS, ROOT, take_a_step
 
-ROOT = Path(__file__).parents[2]
-CONFIGS = ROOT / "training_configs"
-ENCODERS = [*ABLATIONS, "stock"]
 PTB_SIZES = ["small", "medium", "large"]
 
 TEXT = "a bird sings\nno bird ever <unk> here at all\n\na cat sees\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _stock_plugins() -> None:
-    import_plugins()
 
 
 @pytest.fixture
@@ -35,26 +25,6 @@ def text(tmp_path: Path) -> str:
 def load(name: str, overrides: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
     params = Params.from_file(CONFIGS / f"{name}.jsonnet", json.dumps(overrides or {}))
     return params.as_dict(quiet=True)
-
-
-def take_a_step(name: str, folder: Path, overrides: Dict[str, Any]) -> TrainModel:
-    config = load(name, overrides)
-    config["trainer"].update(cuda_device=-1, checkpointer=None)
-    run = TrainModel.from_params(Params(config), serialization_dir=str(folder), local_rank=0)
-    trainer: Any = run.trainer
-    before = {name: value.detach().clone() for name, value in run.model.named_parameters()}
-    run.model.train()
-    batch = next(iter(trainer.data_loader))
-    loss = trainer.batch_outputs(batch, for_training=True)["loss"]
-    assert torch.isfinite(loss)
-    loss.backward()
-    for parameter_name, parameter in run.model.named_parameters():
-        assert parameter.grad is not None, parameter_name
-    trainer.rescale_gradients()
-    trainer.optimizer.step()
-    for parameter_name, parameter in run.model.named_parameters():
-        assert not torch.equal(parameter, before[parameter_name]), parameter_name
-    return run
 
 
 def shipped(*prefixes: str) -> List[str]:
@@ -74,7 +44,7 @@ def test_ptb_lm_takes_a_step(name: str, text: str, tmp_path: Path) -> None:
     overrides: Dict[str, Any] = {"train_data_path": text, "validation_data_path": text}
     for loader in ("data_loader", "validation_data_loader"):
         overrides.update({f"{loader}.{size}": value for size, value in sizes.items()})
-    run = take_a_step(name, tmp_path / "run", overrides)
+    run = take_a_step(CONFIGS / f"{name}.jsonnet", tmp_path / "run", overrides)
     # The words of the text, <unk> and <eos>: nothing else takes part in the softmax.
     assert run.model.vocab.get_vocab_size("tokens") == len({*TEXT.split(), "<eos>"})
 
@@ -86,7 +56,7 @@ def test_lm_takes_a_step(name: str, text: str, tmp_path: Path) -> None:
         "validation_data_path": text,
         "data_loader.batch_sampler.batch_size": 2,
     }
-    take_a_step(name, tmp_path / "run", overrides)
+    take_a_step(CONFIGS / f"{name}.jsonnet", tmp_path / "run", overrides)
 
 
 @pytest.mark.parametrize("name", shipped("bwb_lm_"))
@@ -97,7 +67,7 @@ def test_bwb_lm_takes_a_step(name: str, text: str, tmp_path: Path) -> None:
         "data_loader.batch_sampler.batch_size": 2,
         "model.num_samples": 8,
     }
-    run = take_a_step(name, tmp_path / "run", overrides)
+    run = take_a_step(CONFIGS / f"{name}.jsonnet", tmp_path / "run", overrides)
     contextualizer: Any = run.model._contextualizer
     assert contextualizer.get_output_dim() == 512
 
