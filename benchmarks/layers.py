@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 import torch
 
 from benchmarks.contestants import SHAPES, Problem
-from benchmarks.measure import interleave, peak_bytes, save, trim, with_allocator
+from benchmarks.measure import interleave, peak_bytes, save, seconds_of, trim, with_allocator
 
 
 def main() -> None:
@@ -32,11 +32,22 @@ def main() -> None:
     with_allocator(arguments.allocator)
     torch.set_num_threads(arguments.threads)
     torch.set_num_interop_threads(1)
+    if arguments.compile:
+        # What an earlier run compiled would hide how long it takes.
+        from torch._inductor import config as inductor
+
+        inductor.force_disable_caches = True
     rows: List[Dict[str, Any]] = []
     for name in SHAPES if arguments.shape == "all" else [arguments.shape]:
         for ragged in (True,) if arguments.ragged_only else (False, True):
             problem = Problem(SHAPES[name], ragged, backward=not arguments.forward_only)
             contestants = problem.all(arguments.slow, arguments.compile)
+            compiling = {
+                contestant: seconds_of(contestants[contestant])
+                for contestant in (f"{key}, torch.compile" for key in arguments.compile)
+            }
+            for contestant, seconds in compiling.items():
+                print(f"{contestant}: {seconds:.0f} s before the first step", flush=True)
             trim()
             timings = interleave(contestants, arguments.rounds, "nn.LSTM dense", arguments.seconds)
             stock = timings["stock lstm"].median
@@ -51,6 +62,8 @@ def main() -> None:
                     "of stock lstm": timing.median / stock,
                     "page faults": timing.faults,
                 }
+                if arguments.compile:
+                    row["compiling s"] = compiling.get(contestant, 0)
                 if arguments.memory:
                     row["peak MB"] = peak_bytes(contestants[contestant]) / 1e6
                 rows.append(row)

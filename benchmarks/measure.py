@@ -107,6 +107,13 @@ def interleave(
     return results
 
 
+def seconds_of(run: Callable[[], Any]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
 def peak_bytes(run: Callable[[], Any]) -> int:
     """
     # Parameters

@@ -7,22 +7,19 @@ near the encoder comes to the rate at which this machine multiplies matrices.
 
 import argparse
 import functools
-import json
-import tempfile
 from typing import Any, Callable, Dict, List
 
 import torch
-from allennlp.commands.train import TrainModel
-from allennlp.common import Params
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 
 from allennlp_gated.ablation import ABLATIONS
 from benchmarks.measure import interleave, save, with_allocator
+from benchmarks.training import Training
 
 
-class Parser:
+class Parser(Training):
     """
-    The model, optimizer and batches of one config.
+    The parser with one encoder.
 
     # Parameters
 
@@ -33,21 +30,8 @@ class Parser:
     """
 
     def __init__(self, name: str, overrides: Dict[str, Any]) -> None:
-        params = Params.from_file(
-            f"training_configs/ud_parser_{name}.jsonnet", json.dumps(overrides)
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            job: Any = TrainModel.from_params(params=params, serialization_dir=folder, local_rank=0)
-        self.trainer = job.trainer
-        self.model = self.trainer.model.train()
+        super().__init__(f"training_configs/ud_parser_{name}.jsonnet", overrides)
         self.batches = list(self.trainer.data_loader)
-
-    def step(self, batch: Dict[str, Any]) -> None:
-        """What the trainer does with a batch."""
-        self.trainer.optimizer.zero_grad()
-        self.model(**batch)["loss"].backward()
-        self.trainer.rescale_gradients()
-        self.trainer.optimizer.step()
 
     def encode(self, batch: Dict[str, Any]) -> Callable[[], None]:
         """The encoder's share of it: forward, and backward to the inputs and the weights."""

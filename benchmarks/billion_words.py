@@ -1,0 +1,106 @@
+"""
+What training on the billion-word benchmark would take: steps of the config at the benchmark's size,
+on a made-up text of as many words and of sentences as long, and what an epoch of them comes to.
+
+    python -m benchmarks.billion_words
+"""
+
+import argparse
+import itertools
+import json
+import random
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import torch
+
+from allennlp_gated.ablation import ABLATIONS
+from benchmarks.measure import save, with_allocator
+from benchmarks.training import Training
+
+# Chelba et al. 2014 (https://arxiv.org/abs/1312.3005): the vocabulary, counting the boundaries of
+# sentences and unknown words; the training part's sentences and its words, boundaries not counted.
+VOCABULARY, SENTENCES, WORDS = 793_471, 30_301_028, 768_648_884
+BATCH_SIZE = 128
+GIB = 2.0**30
+
+
+def write_corpus(folder: Path, batches: int) -> Dict[str, Any]:
+    """
+    Made-up words, the n-th as frequent as 1 / n, in sentences of the benchmark's mean length.
+
+    # Parameters
+
+    folder : `Path`
+        Where to write.
+    batches : `int`
+        How many batches of sentences.
+
+    # Returns
+
+    `Dict[str, Any]`
+        The overrides that the config's head names, for this corpus.
+    """
+    dice = random.Random(0)
+    words = [f"word{one}" for one in range(VOCABULARY - 3)]
+    cumulative = list(itertools.accumulate(1 / (one + 1) for one in range(len(words))))
+    with (folder / "text").open("w") as text:
+        for _ in range(batches * BATCH_SIZE):
+            print(*dice.choices(words, cum_weights=cumulative, k=WORDS // SENTENCES), file=text)
+    vocabulary = folder / "vocabulary"
+    vocabulary.mkdir()
+    (vocabulary / "tokens.txt").write_text("\n".join(["@@UNKNOWN@@", "<S>", "</S>", *words]))
+    (vocabulary / "non_padded_namespaces.txt").write_text("*tags\n*labels\n")
+    return {
+        "train_data_path": str(folder / "text*"),
+        "validation_data_path": None,
+        "validation_data_loader": None,
+        "vocabulary": {"type": "from_files", "directory": str(vocabulary)},
+        "model.num_samples": 8192,
+    }
+
+
+def times(training: Training) -> Iterator[float]:
+    """Seconds of each step but the first two, in which buffers are made."""
+    for number, batch in enumerate(training.trainer.data_loader):
+        started = time.perf_counter()
+        training.step(batch)
+        if number > 1:
+            yield time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--key", choices=["stock", *ABLATIONS], default="full")
+    parser.add_argument("--steps", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
+    arguments = parser.parse_args()
+    with_allocator(arguments.allocator)
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = write_corpus(Path(folder), arguments.steps + 2)
+        training = Training(f"training_configs/bwb_lm_{arguments.key}.jsonnet", overrides)
+        seconds = statistics.median(times(training))
+    steps = SENTENCES / BATCH_SIZE
+    rows: List[Dict[str, Any]] = [
+        {
+            "encoder": arguments.key,
+            "million parameters": sum(one.numel() for one in training.model.parameters()) / 1e6,
+            # Linux counts it in KiB.
+            "peak GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB,
+            "seconds a step": seconds,
+            "steps an epoch": steps,
+            "days an epoch": seconds * steps / 86400,
+        }
+    ]
+    print(json.dumps(rows[0]))
+    save(f"billion_words_{arguments.key}_{arguments.threads}t_{arguments.allocator}", rows)
+
+
+if __name__ == "__main__":
+    main()
