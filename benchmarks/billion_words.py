@@ -6,30 +6,29 @@ on a made-up text of as many words and of sentences as long, and what an epoch o
 """
 
 import argparse
+import functools
 import itertools
 import json
 import random
 import resource
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
-import torch
+from allennlp.common import Params
 
 from allennlp_gated.ablation import ABLATIONS
-from benchmarks.measure import save, with_allocator
+from benchmarks.measure import parse_settings, save, seconds_of
 from benchmarks.training import Training
 
 # Chelba et al. 2014 (https://arxiv.org/abs/1312.3005): the vocabulary, counting the boundaries of
 # sentences and unknown words; the training part's sentences and its words, boundaries not counted.
 VOCABULARY, SENTENCES, WORDS = 793_471, 30_301_028, 768_648_884
-BATCH_SIZE = 128
 GIB = 2.0**30
 
 
-def write_corpus(folder: Path, batches: int) -> Dict[str, Any]:
+def write_corpus(folder: Path, sentences: int) -> Dict[str, Any]:
     """
     Made-up words, the n-th as frequent as 1 / n, in sentences of the benchmark's mean length.
 
@@ -37,8 +36,8 @@ def write_corpus(folder: Path, batches: int) -> Dict[str, Any]:
 
     folder : `Path`
         Where to write.
-    batches : `int`
-        How many batches of sentences.
+    sentences : `int`
+        How many.
 
     # Returns
 
@@ -49,7 +48,7 @@ def write_corpus(folder: Path, batches: int) -> Dict[str, Any]:
     words = [f"word{one}" for one in range(VOCABULARY - 3)]
     cumulative = list(itertools.accumulate(1 / (one + 1) for one in range(len(words))))
     with (folder / "text").open("w") as text:
-        for _ in range(batches * BATCH_SIZE):
+        for _ in range(sentences):
             print(*dice.choices(words, cum_weights=cumulative, k=WORDS // SENTENCES), file=text)
     vocabulary = folder / "vocabulary"
     vocabulary.mkdir()
@@ -67,26 +66,22 @@ def write_corpus(folder: Path, batches: int) -> Dict[str, Any]:
 def times(training: Training) -> Iterator[float]:
     """Seconds of each step but the first two, in which buffers are made."""
     for number, batch in enumerate(training.trainer.data_loader):
-        started = time.perf_counter()
-        training.step(batch)
+        seconds = seconds_of(functools.partial(training.step, batch))
         if number > 1:
-            yield time.perf_counter() - started
+            yield seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", choices=["stock", *ABLATIONS], default="full")
     parser.add_argument("--steps", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
-    arguments = parser.parse_args()
-    with_allocator(arguments.allocator)
-    torch.set_num_threads(arguments.threads)
+    arguments = parse_settings(parser)
+    config = f"training_configs/bwb_lm_{arguments.key}.jsonnet"
+    batch_size = Params.from_file(config)["data_loader"]["batch_sampler"]["batch_size"]
     with tempfile.TemporaryDirectory() as folder:
-        overrides = write_corpus(Path(folder), arguments.steps + 2)
-        training = Training(f"training_configs/bwb_lm_{arguments.key}.jsonnet", overrides)
+        training = Training(config, write_corpus(Path(folder), (arguments.steps + 2) * batch_size))
         seconds = statistics.median(times(training))
-    steps = SENTENCES / BATCH_SIZE
+    steps = SENTENCES / batch_size
     rows: List[Dict[str, Any]] = [
         {
             "encoder": arguments.key,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from allennlp_gated.ablation import ABLATIONS
-from benchmarks.measure import save, with_allocator
+from benchmarks.measure import parse_settings, save
 
 WITHOUT = "without"
 
@@ -65,10 +65,7 @@ def main() -> None:
     parser.add_argument("--dev", default="fixtures/treebank/dev.conllu", help="CoNLL-U")
     parser.add_argument("--encoders", nargs="+", default=[WITHOUT, "stock", *ABLATIONS])
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
-    arguments = parser.parse_args()
-    with_allocator(arguments.allocator)
+    arguments = parse_settings(parser)
     overrides: Dict[str, Any] = {
         "trainer.num_epochs": 1,
         "data_loader.batch_sampler.batch_size": arguments.batch_size,

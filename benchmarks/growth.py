@@ -7,11 +7,9 @@ How time and memory grow with T, B and H: each doubled or so from small to large
 import argparse
 from typing import Any, Dict, List
 
-import torch
-
 from allennlp_gated.ablation import ABLATIONS
 from benchmarks.contestants import Problem, Shape
-from benchmarks.measure import interleave, peak_bytes, save, trim, with_allocator
+from benchmarks.measure import interleave, parse_settings, peak_bytes, save, trim
 
 GROWING = {
     "T": [Shape(4, steps, 100, 100, False) for steps in (10, 100, 1000, 5000, 20000)],
@@ -22,12 +20,8 @@ GROWING = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
     parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
-    with_allocator(arguments.allocator)
-    torch.set_num_threads(arguments.threads)
+    arguments = parse_settings(parser)
     rows: List[Dict[str, Any]] = []
     for what, shapes in GROWING.items():
         for shape in shapes:

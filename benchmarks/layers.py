@@ -10,14 +10,12 @@ from typing import Any, Dict, List
 import torch
 
 from benchmarks.contestants import SHAPES, Problem
-from benchmarks.measure import interleave, peak_bytes, save, seconds_of, trim, with_allocator
+from benchmarks.measure import interleave, parse_settings, peak_bytes, save, seconds_of, trim
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=[*SHAPES, "all"], default="all")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--seconds", type=float, default=40, help="limit for each table")
     parser.add_argument("--slow", action="store_true", help="plain PyTorch and eager loops too")
@@ -28,9 +26,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="peak memory too (Linux)")
     parser.add_argument("--forward-only", action="store_true")
     parser.add_argument("--name", help="of the results; default: from the options")
-    arguments = parser.parse_args()
-    with_allocator(arguments.allocator)
-    torch.set_num_threads(arguments.threads)
+    arguments = parse_settings(parser)
     torch.set_num_interop_threads(1)
     if arguments.compile:
         # What an earlier run compiled would hide how long it takes.

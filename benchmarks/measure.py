@@ -1,5 +1,6 @@
 """Timing several contestants side by side in one process, and what is said about the machine."""
 
+import argparse
 import ctypes
 import gc
 import json
@@ -53,6 +54,33 @@ def with_allocator(name: str) -> None:
     assert spec is not None, "run it with python -m"
     module = ["-m", spec.name]
     os.execve(sys.executable, [sys.executable, *module, *sys.argv[1:]], environment)
+
+
+def parse_settings(
+    parser: argparse.ArgumentParser, allocator: str = "default"
+) -> argparse.Namespace:
+    """
+    Parses the command line of a benchmark and sets what all of them let one set: `--threads` and
+    `--allocator`.
+
+    # Parameters
+
+    parser : `argparse.ArgumentParser`
+        With the benchmark's own options.
+    allocator : `str`, optional (default = `"default"`)
+        The default of `--allocator`.
+
+    # Returns
+
+    `argparse.Namespace`
+        All options.
+    """
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--allocator", choices=["default", "tuned"], default=allocator)
+    arguments = parser.parse_args()
+    with_allocator(arguments.allocator)
+    torch.set_num_threads(arguments.threads)
+    return arguments
 
 
 def interleave(

@@ -13,7 +13,7 @@ import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 
 from allennlp_gated.ablation import ABLATIONS
-from benchmarks.measure import interleave, save, with_allocator
+from benchmarks.measure import interleave, parse_settings, save
 from benchmarks.training import Training
 
 
@@ -79,11 +79,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--encoders", nargs="+", default=["stock", *ABLATIONS])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--allocator", choices=["default", "tuned"], default="default")
-    arguments = parser.parse_args()
-    with_allocator(arguments.allocator)
-    torch.set_num_threads(arguments.threads)
+    arguments = parse_settings(parser)
     overrides: Dict[str, Any] = {"data_loader.batch_sampler.batch_size": arguments.batch_size}
     if arguments.train:
         overrides["train_data_path"] = arguments.train

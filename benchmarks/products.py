@@ -12,7 +12,7 @@ import torch
 
 from allennlp_gated.ablation import ABLATIONS
 from allennlp_gated.recurrence import Direction, run_layer
-from benchmarks.measure import interleave, save, with_allocator
+from benchmarks.measure import interleave, parse_settings, save
 
 # Rows, inputs, columns: one direction of the parser, of BiDAF's two layers, and of PTB medium.
 SIZES = [(960, 200, 1600), (6000, 200, 400), (6000, 800, 400), (700, 650, 2600)]
@@ -34,11 +34,7 @@ def contestants(rows: int, inputs: int, columns: int) -> Dict[str, Callable[[], 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--allocator", choices=["default", "tuned"], default="tuned")
-    arguments = parser.parse_args()
-    with_allocator(arguments.allocator)
-    torch.set_num_threads(arguments.threads)
+    arguments = parse_settings(parser, allocator="tuned")
     rows: List[Dict[str, Any]] = []
     with torch.no_grad():
         for size in SIZES:
