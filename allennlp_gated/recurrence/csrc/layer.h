@@ -60,16 +60,21 @@ void prepare_bias(const Plan<T>& plan, const GatedDirection& direction, T* bias)
     }
 }
 
-// What a single step's product with W_hh sees: the initial states, compact and masked.
+// The initial states of the rows that have steps, as products see them: masked in a copy.
 template <typename T>
-void prepare_states(const Plan<T>& plan, const GatedDirection& direction, T* seen) {
-    if (!plan.single_step || !direction.weight_hh || !direction.hidden_0) return;
-    for (int64_t n = 0; n < plan.N; ++n) {
-        const int64_t at = plan.state_offset[n];
-        const T* mask = static_cast<const T*>(direction.hidden_dropout_mask);
-        copy_masked(seen + n * plan.P, static_cast<const T*>(direction.hidden_0) + at,
-                    mask ? mask + at : mask, plan.P);
+void prepare_states(const Plan<T>& plan, const GatedDirection& direction, T* seen_0) {
+    for (int64_t i = 0; seen_0 && i < plan.F; ++i) {
+        const int64_t at = plan.state_offset[i];
+        copy_masked(seen_0 + i * plan.P, static_cast<const T*>(direction.hidden_0) + at,
+                    static_cast<const T*>(direction.hidden_dropout_mask) + at, plan.P);
     }
+}
+
+template <typename T>
+Operand<T> initial_states(const Plan<T>& plan, int64_t d) {
+    const T* seen_0 = plan.sides[d].seen_0;
+    if (seen_0) return operand<T>(seen_0, plan.P, false);
+    return operand<T>(plan.layer.directions[d].hidden_0, 0, false, plan.state_offset);
 }
 
 // W_hh h of a single step, for those columns of the sums.
@@ -79,11 +84,10 @@ void add_states(const Plan<T>& plan, int64_t d, Range columns, T* scratch) {
     if (!plan.single_step || !direction.weight_hh || !direction.hidden_0) return;
     for (int64_t r = 0; r < plan.num_runs; ++r) {
         const Run run = plan.runs[r];
-        Range mine = {columns.first - run.input_first, columns.end - run.input_first};
-        if (mine.first < 0) mine.first = 0;
-        mine.end = smaller(mine.end, run.columns);
+        const Range mine = {larger(columns.first - run.input_first, 0),
+                            smaller(columns.end - run.input_first, run.columns)};
         if (mine.first >= mine.end) continue;
-        multiply<T>(operand<T>(plan.sides[d].seen, plan.P, false),
+        multiply<T>(initial_states(plan, d),
                     operand<T>(static_cast<const T*>(direction.weight_hh) +
                                    run.hidden_first * plan.P,
                                plan.P, true),
@@ -122,7 +126,7 @@ void forward(const GatedLayer& layer) {
     const Plan<T> plan(layer, false, false);
     for (int64_t d = 0; d < plan.D; ++d) {
         prepare_bias(plan, layer.directions[d], plan.sides[d].bias);
-        prepare_states(plan, layer.directions[d], plan.sides[d].seen);
+        prepare_states(plan, layer.directions[d], plan.sides[d].seen_0);
     }
     // W_x x + b for all steps at once, and the matrices that the steps multiply by.
     in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t lane) {
@@ -147,9 +151,39 @@ void forward(const GatedLayer& layer) {
                  side.packed_hr);
         }
     });
-    in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t) {
-        ForwardScan<T>(plan, d, LaneRows(part, parts, plan.B)).run();
+    in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t lane) {
+        ForwardScan<T>(plan, d, LaneRows(part, parts, plan.B), lane).run();
     });
+}
+
+// Rows of the gradients of W_x and W_h, for some columns of the sums: the sums' gradients, times what
+// the sums saw at all steps of all rows. `run` is null where they saw x alone.
+template <typename T>
+void weight_rows(const Plan<T>& plan, int64_t d, Range columns, const Run* run, Range mine,
+                 T* scratch) {
+    const GatedDirection& direction = plan.layer.directions[d];
+    const auto& side = plan.sides[d];
+    const Operand<T> gates = operand<T>(static_cast<const T*>(direction.gates) + columns.first, 0,
+                                        true, side.gates_at);
+    Term<T> terms[2];
+    int64_t count = 0;
+    if (direction.grad_weight_ih) {
+        T* gradient = static_cast<T*>(direction.grad_weight_ih) + columns.first * plan.I;
+        terms[count++] = {operand<T>(plan.layer.inputs, 0, false, side.inputs_at),
+                          {gradient, plan.I, nullptr}, {0, plan.I}, nullptr, false, 0};
+    }
+    if (run && direction.grad_weight_hh) {
+        T* gradient = static_cast<T*>(direction.grad_weight_hh) + run->hidden_first * plan.P;
+        const void* previous = side.seen ? side.seen : plan.layer.outputs;
+        terms[count++] = {operand<T>(previous, 0, false, side.previous_at),
+                          {gradient, plan.P, nullptr}, {0, plan.P}, nullptr, false, plan.F};
+    }
+    multiply<T>(gates, terms, count, mine, plan.N, scratch);
+    if (run && direction.grad_weight_hh && direction.hidden_0) {
+        const Term<T> first = {initial_states(plan, d), terms[count - 1].target, {0, plan.P},
+                               nullptr, true, 0};
+        multiply<T>(gates, &first, 1, mine, plan.F, scratch);
+    }
 }
 
 // The gradients of the parameters: each one product over all steps of all rows.
@@ -157,21 +191,16 @@ template <typename T>
 void weight_gradients(const Plan<T>& plan, int64_t d, int64_t part, int64_t parts, T* scratch) {
     const GatedDirection& direction = plan.layer.directions[d];
     const auto& side = plan.sides[d];
-    const T* gates = static_cast<const T*>(direction.gates);
-    if (direction.grad_weight_ih) {
-        multiply<T>(operand<T>(gates, plan.G, true),
-                    operand<T>(plan.layer.inputs, 0, false, plan.input_offset),
-                    {static_cast<T*>(direction.grad_weight_ih), plan.I, nullptr},
-                    share(plan.G, TILE_ROWS, part, parts), {0, plan.I}, plan.N, nullptr, false,
-                    scratch);
-    }
-    for (int64_t r = 0; direction.grad_weight_hh && r < plan.num_runs; ++r) {
-        const Run run = plan.runs[r];
-        T* gradient = static_cast<T*>(direction.grad_weight_hh) + run.hidden_first * plan.P;
-        multiply<T>(operand<T>(gates + run.input_first, plan.G, true),
-                    operand<T>(side.seen, plan.P, false), {gradient, plan.P, nullptr},
-                    share(run.columns, TILE_ROWS, part, parts), {0, plan.P}, plan.N, nullptr,
-                    false, scratch);
+    int64_t done = 0;
+    for (int64_t r = 0; r <= plan.num_runs; ++r) {
+        const Run* run = r < plan.num_runs ? &plan.runs[r] : nullptr;
+        const Range between = {done, run ? run->input_first : plan.G};
+        weight_rows<T>(plan, d, between, nullptr, share(between.size(), TILE_ROWS, part, parts),
+                       scratch);
+        if (!run) break;
+        done = run->input_first + run->columns;
+        weight_rows<T>(plan, d, {run->input_first, done}, run,
+                       share(run->columns, TILE_ROWS, part, parts), scratch);
     }
     if (direction.grad_weight_hr) {
         multiply<T>(operand<T>(side.grad_output, plan.P, true),
@@ -229,9 +258,13 @@ void backward(const GatedLayer& layer) {
             pack(operand<T>(direction.weight_hr, plan.H, false), plan.P, plan.H, part, parts,
                  side.packed_hr);
         }
+        if (part == 0) {
+            plan.order_steps(d);
+            prepare_states(plan, direction, side.seen_0);
+        }
     });
-    in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t) {
-        BackwardScan<T>(plan, d, LaneRows(part, parts, plan.B)).run();
+    in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t lane) {
+        BackwardScan<T>(plan, d, LaneRows(part, parts, plan.B), lane).run();
     });
     in_parallel(plan, [&](int64_t d, int64_t part, int64_t parts, int64_t lane) {
         weight_gradients<T>(plan, d, part, parts, plan.multiply_space(lane));

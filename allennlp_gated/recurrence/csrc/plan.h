@@ -35,7 +35,8 @@ struct Plan {
         T* bias;          // (input blocks * H): the bias, zero where a block has none
         T* packed_hh;     // W_hh for the product of the step
         T* packed_hr;     // W_hr likewise
-        T* seen;          // (B, P) forward, (N, P) backward: h_{t-1} as the product sees it
+        T* seen;          // (B, P) forward: h_{t-1} as the product sees it; (N, P) backward, if masked
+        T* seen_0;        // (F, P): the initial hidden states, if they are masked
         T* cells;         // (B, H) forward without keeping
         T* raw_hidden;    // (B, H) forward, (N, H) backward: before its projection
         T* grad_output;   // (N, P): of the projected hidden state
@@ -43,6 +44,9 @@ struct Plan {
         T* grad_raw;      // (B, H)
         T* grad_cell;     // (B, H)
         T* grad_bias;     // (parts, input blocks * H)
+        // (N,) each: the steps as the gradients of the weights take them, the first of each row and
+        // then all others. Where their gates are, what they saw of x, and from F on, of h.
+        int64_t *gates_at, *inputs_at, *previous_at;
     };
 
     const GatedLayer& layer;
@@ -55,9 +59,11 @@ struct Plan {
     int64_t *input_offset, *grad_input_offset;  // per valid step
     // A decoder's call. Its only product with W_hh is one product of all rows, and none of the scan's.
     bool single_step;
-    int64_t* state_offset;  // of a single step: where each valid row's states are
+    int64_t F;              // rows that have steps
+    int64_t* state_offset;  // per such row: where its states are
     T* zeros;          // (max of H, P)
     T* lane_scratch;   // (lanes, multiply_scratch)
+    T** lane_rows;     // (lanes, 2 * B)
     Side sides[GATED_MAX_DIRECTIONS];
     int64_t scratch_bytes;
 
@@ -80,9 +86,10 @@ struct Plan {
         int64_t* places = arena.template take<int64_t>(T_ + 1);
         input_offset = arena.template take<int64_t>(N);
         grad_input_offset = backward ? arena.template take<int64_t>(N) : nullptr;
-        state_offset = single_step ? arena.template take<int64_t>(N) : nullptr;
+        state_offset = arena.template take<int64_t>(B);
         zeros = arena.template take<T>(H > P ? H : P);
         lane_scratch = arena.template take<T>(lanes * multiply_scratch<T>());
+        lane_rows = arena.template take<T*>(lanes * 2 * B);
         for (int64_t d = 0; d < D; ++d) carve(layer.directions[d], sides[d], arena, backward);
         scratch_bytes = arena.used;
         if (!measure) {
@@ -91,7 +98,6 @@ struct Plan {
             if (backward) {
                 index(grad_input_offset, layer.grad_inputs_stride_t, layer.grad_inputs_stride_b);
             }
-            if (single_step) index(state_offset, 0, P);
             memset(zeros, 0, (H > P ? H : P) * sizeof(T));
         }
     }
@@ -106,6 +112,28 @@ struct Plan {
     }
 
     T* multiply_space(int64_t lane) const { return lane_scratch + lane * multiply_scratch<T>(); }
+    T** row_pointers(int64_t lane) const { return lane_rows + lane * 2 * B; }
+
+    // Fills in `gates_at` and what belongs to it.
+    void order_steps(int64_t d) const {
+        const Side& side = sides[d];
+        int64_t first = 0, other = F;
+        for (int64_t b = 0; side.gates_at && b < B; ++b) {
+            for (int64_t s = 0; s < length[b]; ++s) {
+                const int64_t n = s > 0 ? other++ : first++;
+                const int64_t position = start[b] + time(layer.directions[d], b, s);
+                side.gates_at[n] = position * G;
+                side.inputs_at[n] = input_offset[position];
+                if (side.seen) {
+                    side.previous_at[n] = position * P;
+                } else if (s > 0) {
+                    const int64_t t = time(layer.directions[d], b, s - 1);
+                    side.previous_at[n] =
+                        t * layer.outputs_stride_t + b * layer.outputs_stride_b + d * P;
+                }
+            }
+        }
+    }
 
     // The step of time at which row `b` makes its `s`-th step.
     GATED_INLINE int64_t time(const GatedDirection& direction, int64_t b, int64_t s) const {
@@ -147,7 +175,16 @@ struct Plan {
         side.bias = if_(!backward, G);
         side.packed_hh = if_(recurs && !single_step, backward ? round_up(P, NR) * K : packed_columns() * P);
         side.packed_hr = if_(projects, backward ? round_up(H, NR) * P : round_up(P, NR) * H);
-        side.seen = backward ? if_(direction.grad_weight_hh, N * P) : if_(recurs, B * P);
+        const bool masked = direction.hidden_dropout_mask;
+        side.seen = if_(recurs && !single_step && (!backward || (masked && direction.grad_weight_hh)),
+                        backward ? N * P : B * P);
+        side.seen_0 = if_(recurs && masked && direction.hidden_0 &&
+                              (backward ? direction.grad_weight_hh != nullptr : single_step),
+                          B * P);
+        const bool orders = backward && (direction.grad_weight_ih || direction.grad_weight_hh);
+        side.gates_at = orders ? arena.template take<int64_t>(N) : nullptr;
+        side.inputs_at = orders ? arena.template take<int64_t>(N) : nullptr;
+        side.previous_at = orders ? arena.template take<int64_t>(N) : nullptr;
         side.cells = if_(!backward && parts.has_memory_cell() && !direction.memory_cells, B * H);
         side.raw_hidden = backward ? if_(direction.grad_weight_hr, N * H) : if_(projects, B * H);
         side.grad_output = if_(backward && projects, N * P);
@@ -162,11 +199,13 @@ struct Plan {
     void sort_rows(int64_t* places) {
         memset(places, 0, (T_ + 1) * sizeof(int64_t));
         int64_t total = 0;
+        F = 0;
         for (int64_t b = 0; b < B; ++b) {
             length[b] = layer.lengths ? layer.lengths[b] : T_;
             start[b] = total;
             total += length[b];
             ++places[length[b]];
+            if (length[b] > 0) state_offset[F++] = b * P;
         }
         for (int64_t n = T_, place = 0; n >= 0; --n) {
             const int64_t rows = places[n];

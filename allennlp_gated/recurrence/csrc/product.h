@@ -1,4 +1,4 @@
-// Matrix products: one register-blocked tile, and a blocked product around it for the large ones.
+// Large matrix products, blocked for the caches.
 //
 // Why not a library: rows are addressed through an index, so that padding is neither read nor
 // computed and nothing is gathered first; and the step of a recurrence multiplies the same small
@@ -6,207 +6,27 @@
 #ifndef GATED_PRODUCT_H
 #define GATED_PRODUCT_H
 
-#include "simd.h"
+#include "pack.h"
 
 namespace {
 
-constexpr int64_t TILE_ROWS = GATED_TILE_ROWS;
-
-// Columns of a tile: two vectors.
-template <typename T>
-constexpr int64_t tile_columns() {
-    return 2 * width<T>();
-}
-
-// Blocks of a large product: a panel of B stays in the first cache, a block of A in the second. So
-// many columns at a time that A, which is packed again for each block of them, mostly is packed once.
+// A panel of B stays in the first cache, a block of A in the second. So many columns at a time that A,
+// which is packed again for each block of them, mostly is packed once.
 template <typename T>
 constexpr int64_t depth_block() {
     return 1024 / sizeof(T);
 }
 constexpr int64_t ROW_BLOCK = 96;
 constexpr int64_t COLUMN_BLOCK = 2048;
-
-GATED_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-GATED_INLINE int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
-
-// The rows of a matrix, at a stride or wherever `offset` says.
-template <typename T>
-struct Rows {
-    T* base;
-    int64_t stride;
-    const int64_t* offset;
-
-    GATED_INLINE T* operator()(int64_t row) const {
-        return base + (offset ? offset[row] : row * stride);
-    }
-};
-
-enum class Start { FROM_ZERO, FROM_BIAS, FROM_TARGET };
-
-// target[i][0..2 vectors) = start + sum over k of a(i, k) * panel[k]. `a` is packed as (depth, ROWS),
-// or each row has its own address in `rows`.
-template <int ROWS, bool PACKED, typename T>
-void tile(const T* a, const T* const* rows, const T* panel, int64_t depth, T* const* target,
-          Start start, const T* bias) {
-    constexpr int64_t W = width<T>();
-    Vector<T> left[ROWS], right[ROWS];
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; ++i) {
-        left[i] = right[i] = Vector<T>{};
-        if (start != Start::FROM_ZERO) {
-            const T* from = start == Start::FROM_BIAS ? bias : target[i];
-            left[i] = load(from);
-            right[i] = load(from + W);
-        }
-    }
-    for (int64_t k = 0; k < depth; ++k) {
-        const Vector<T> b_left = load(panel + k * 2 * W), b_right = load(panel + k * 2 * W + W);
-#pragma GCC unroll 16
-        for (int i = 0; i < ROWS; ++i) {
-            const Vector<T> value = broadcast<T>(PACKED ? a[k * ROWS + i] : rows[i][k]);
-            left[i] += value * b_left;
-            right[i] += value * b_right;
-        }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; ++i) {
-        store(target[i], left[i]);
-        store(target[i] + W, right[i]);
-    }
-}
-
-// `CASE(n);` for each height n that a tile may have.
-#if GATED_TILE_ROWS > 6
-#define GATED_EACH_HEIGHT(CASE)                                                              \
-    CASE(1); CASE(2); CASE(3); CASE(4); CASE(5); CASE(6);                                    \
-    CASE(7); CASE(8); CASE(9); CASE(10); CASE(11); CASE(12);
-#else
-#define GATED_EACH_HEIGHT(CASE) CASE(1); CASE(2); CASE(3); CASE(4); CASE(5); CASE(6);
-#endif
-
-template <bool PACKED, typename T>
-void whole_tile(int64_t count, const T* a, const T* const* rows, const T* panel, int64_t depth,
-                T* const* target, Start start, const T* bias) {
-#define GATED_TILE(ROWS)                                                                    \
-    case ROWS:                                                           \
-        tile<ROWS, PACKED>(a, rows, panel, depth, target, start, bias); \
-        break
-    switch (count) { GATED_EACH_HEIGHT(GATED_TILE) }
-#undef GATED_TILE
-}
-
-// The same for a panel that may hold fewer columns: they go through a tile of their own.
-template <bool PACKED, typename T>
-GATED_INLINE void tile_of(int64_t count, const T* a, const T* const* rows, const T* panel,
-                          int64_t depth, T* const* target, int64_t columns, Start start,
-                          const T* bias) {
-    constexpr int64_t NR = tile_columns<T>();
-    if (columns == NR) {
-        whole_tile<PACKED>(count, a, rows, panel, depth, target, start, bias);
-        return;
-    }
-    T edge[TILE_ROWS * NR];
-    T* edges[TILE_ROWS];
-    memset(edge, 0, sizeof edge);
-    for (int64_t i = 0; i < count; ++i) {
-        edges[i] = edge + i * NR;
-        if (start != Start::FROM_ZERO) {
-            memcpy(edges[i], start == Start::FROM_BIAS ? bias : target[i], columns * sizeof(T));
-        }
-    }
-    whole_tile<PACKED>(count, a, rows, panel, depth, edges, Start::FROM_TARGET, bias);
-    for (int64_t i = 0; i < count; ++i) memcpy(target[i], edges[i], columns * sizeof(T));
-}
-
-// Splits `rows` into as few tiles as possible, of nearly equal heights: 32 = 6 + 6 + 5 + 5 + 5 + 5.
-struct Tiles {
-    int64_t count, height, taller;
-
-    explicit Tiles(int64_t rows)
-        : count((rows + TILE_ROWS - 1) / TILE_ROWS),
-          height(count ? rows / count : 0),
-          taller(count ? rows % count : 0) {}
-    GATED_INLINE int64_t rows_of(int64_t i) const { return height + (i < taller); }
-};
-
-// Packs columns [first, first + columns) of a (depth, ...) matrix as one panel, filled up with zeros.
-// Element (k, n) is row k's n-th, or where `transposed` row n's k-th.
-template <typename T>
-void pack_panel(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
-                int64_t first, int64_t columns, T* panel) {
-    constexpr int64_t NR = tile_columns<T>();
-    if (!transposed && columns == NR) {
-        for (int64_t k = 0; k < depth; ++k) {
-            memcpy(panel + k * NR, matrix(first_depth + k) + first, NR * sizeof(T));
-        }
-        return;
-    }
-    if (columns < NR) memset(panel, 0, depth * NR * sizeof(T));
-    if (!transposed) {
-        for (int64_t k = 0; k < depth; ++k) {
-            memcpy(panel + k * NR, matrix(first_depth + k) + first, columns * sizeof(T));
-        }
-        return;
-    }
-    constexpr int64_t W = width<T>();
-    for (int64_t n = 0; n < columns;) {
-        const int64_t whole = n + W <= columns ? depth / W * W : 0;
-        for (int64_t k = 0; k < whole; k += W) {
-            Vector<T> square[W];
-#pragma GCC unroll 16
-            for (int64_t i = 0; i < W; ++i) {
-                square[i] = load(matrix(first + n + i) + first_depth + k);
-            }
-            transpose<T>(square);
-#pragma GCC unroll 16
-            for (int64_t i = 0; i < W; ++i) store(panel + (k + i) * NR + n, square[i]);
-        }
-        for (const int64_t end = smaller(n + W, columns); n < end; ++n) {
-            const T* row = matrix(first + n) + first_depth;
-            for (int64_t k = whole; k < depth; ++k) panel[k * NR + n] = row[k];
-        }
-    }
-}
-
-// Packs rows [first, first + ROWS) and depth [first_depth, ...) as a tile's (depth, ROWS). Writes up
-// to a vector's width beyond the tile's end, where the next tile will be.
-template <int ROWS, typename T>
-void pack_tile(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
-               int64_t first, T* packed) {
-    if (transposed) {
-        for (int64_t k = 0; k < depth; ++k) {
-            memcpy(packed + k * ROWS, matrix(first_depth + k) + first, ROWS * sizeof(T));
-        }
-        return;
-    }
-    constexpr int64_t W = width<T>();
-    const T* row[ROWS];
-    for (int i = 0; i < ROWS; ++i) row[i] = matrix(first + i) + first_depth;
-    int64_t k = 0;
-    if (ROWS <= W) {
-        for (; k + W <= depth; k += W) {
-            Vector<T> square[W] = {};
-#pragma GCC unroll 16
-            for (int i = 0; i < ROWS; ++i) square[i] = load(row[i] + k);
-            transpose<T>(square);
-            // Each writes more than its own ROWS elements, and the next one mends that.
-#pragma GCC unroll 16
-            for (int64_t i = 0; i < W; ++i) store(packed + (k + i) * ROWS, square[i]);
-        }
-    }
-    for (; k < depth; ++k) {
-        for (int i = 0; i < ROWS; ++i) packed[k * ROWS + i] = row[i][k];
-    }
-}
+constexpr int64_t FEW_PANELS = 16;
 
 // Elements of scratch that `multiply` needs for itself.
 template <typename T>
 constexpr int64_t multiply_scratch() {
-    return depth_block<T>() * (ROW_BLOCK + COLUMN_BLOCK + tile_columns<T>()) + width<T>();
+    return depth_block<T>() * (ROW_BLOCK + COLUMN_BLOCK) + width<T>();
 }
 
-// An operand: its rows, and whether the product takes it transposed.
+// A factor: its rows, and whether the product takes it transposed.
 template <typename T>
 struct Operand {
     Rows<const T> rows;
@@ -225,75 +45,139 @@ GATED_INLINE Range share(int64_t total, int64_t unit, int64_t part, int64_t part
             smaller(units * (part + 1) / parts * unit, total)};
 }
 
-// One packed panel's share of a product: its columns, from `column` on, of all rows of the tiles.
+// What the left factor is multiplied by, and where to: target(m, n) = start + sum of a(m, k) b(k, n)
+// for those columns n, over the depth from `first_depth` on.
 template <typename T>
-GATED_INLINE void multiply_panel(const Tiles& tiles, const T* packed_a, const T* panel,
-                                 int64_t depth, Rows<T> target, int64_t row, int64_t column,
-                                 int64_t columns, Start start, const T* bias) {
-    for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-        T* to[TILE_ROWS];
-        const int64_t height = tiles.rows_of(i);
-        for (int64_t r = 0; r < height; ++r) to[r] = target(row + at + r) + column;
-        tile_of<true>(height, packed_a + at * depth, static_cast<const T* const*>(nullptr), panel,
-                      depth, to, columns, start, bias ? bias + column : bias);
+struct Term {
+    Operand<T> b;
+    Rows<T> target;
+    Range columns;
+    const T* bias;  // null, or what to start from
+    bool accumulate;  // whether to start from the target
+    int64_t first_depth;
+
+    GATED_INLINE int64_t panels() const {
+        return (columns.size() + tile_columns<T>() - 1) / tile_columns<T>();
+    }
+};
+
+// Whether rows at such a distance meet in the same few lines of a cache, and push each other out.
+template <typename T>
+GATED_INLINE bool rows_collide(const Rows<const T>& rows, Range m) {
+    if (m.size() < 2) return false;
+    const int64_t bytes = (rows(m.first + 1) - rows(m.first)) * static_cast<int64_t>(sizeof(T));
+    return bytes % 1024 == 0;
+}
+
+// Calls `use(term, panel, columns)` for each panel whose number, counted over all terms, is in `range`;
+// `panel` counts from the range's first, and `columns` are the columns of the term's that it holds.
+template <typename T, typename Use>
+GATED_INLINE void each_panel(const Term<T>* terms, int64_t count, Range range, Use use) {
+    int64_t before = 0;
+    for (int64_t t = 0; t < count; ++t) {
+        const int64_t panels = terms[t].panels();
+        const int64_t end = smaller(range.end - before, panels);
+        for (int64_t p = larger(range.first - before, 0); p < end; ++p) {
+            const int64_t column = terms[t].columns.first + p * tile_columns<T>();
+            use(terms[t], before + p - range.first,
+                Range{column, smaller(column + tile_columns<T>(), terms[t].columns.end)});
+        }
+        before += panels;
     }
 }
 
+// Where there is no depth at all, what the sums start from is what they are.
 template <typename T>
-GATED_INLINE void pack_tiles(const Operand<T>& a, const Tiles& tiles, int64_t k, int64_t depth,
-                             int64_t row, T* packed) {
-    for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-#define GATED_PACK(ROWS)                                                                   \
-    case ROWS:                                                                             \
-        pack_tile<ROWS>(a.rows, a.transposed, k, depth, row + at, packed + at * depth); \
-        break
-        switch (tiles.rows_of(i)) { GATED_EACH_HEIGHT(GATED_PACK) }
-#undef GATED_PACK
+void without_depth(const Term<T>& term, Range m) {
+    for (int64_t row = m.first; !term.accumulate && row < m.end; ++row) {
+        T* to = term.target(row);
+        for (int64_t j = term.columns.first; j < term.columns.end; ++j) {
+            to[j] = term.bias ? term.bias[j] : T(0);
+        }
     }
 }
 
-// target(m, n) = start + sum over k < depth of a(m, k) b(k, n), for those ranges of m and n.
+// Rows `m` of one left factor by each of the terms.
 template <typename T>
-void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range n, int64_t depth,
-              const T* bias, bool accumulate, T* scratch) {
+void multiply(Operand<T> a, const Term<T>* terms, int64_t count, Range m, int64_t depth,
+              T* scratch) {
     constexpr int64_t NR = tile_columns<T>(), KC = depth_block<T>();
     T* packed_a = scratch;
     T* packed_b = scratch + KC * ROW_BLOCK + width<T>();
-    if (depth == 0 && !accumulate) {
-        for (int64_t row = m.first; row < m.end; ++row) {
-            T* to = target(row);
-            for (int64_t j = n.first; j < n.end; ++j) to[j] = bias ? bias[j] : T(0);
-        }
+    int64_t panels = 0;
+    for (int64_t t = 0; t < count; ++t) {
+        panels += terms[t].panels();
+        if (terms[t].first_depth >= depth) without_depth(terms[t], m);
     }
+    // Read by few panels, A is not worth packing.
+    const bool pack_a = a.transposed || panels > FEW_PANELS || rows_collide(a.rows, m);
     // With few rows a panel is used once: it need not outlive the first cache.
     const bool few_rows = m.size() <= ROW_BLOCK;
-    const int64_t column_block = few_rows ? n.size() : COLUMN_BLOCK;
-    for (int64_t column = n.first; column < n.end; column += column_block) {
-        const int64_t columns = smaller(column_block, n.end - column);
+    const int64_t panel_block = few_rows ? panels : COLUMN_BLOCK / NR;
+    for (int64_t first = 0; first < panels; first += panel_block) {
+        const Range range = {first, smaller(first + panel_block, panels)};
         for (int64_t k = 0; k < depth;) {
             // Two halves and not a whole and a remainder.
             const int64_t left = depth - k;
             const int64_t block = left <= KC ? left : left < 2 * KC ? (left + 1) / 2 : KC;
-            Start start = bias ? Start::FROM_BIAS : Start::FROM_ZERO;
-            if (accumulate || k > 0) start = Start::FROM_TARGET;
-            auto pack_b = [&](int64_t j, T* panel) {
-                pack_panel(b.rows, b.transposed, k, block, column + j, smaller(NR, columns - j),
-                           panel);
+            auto pack_b = [&](const Term<T>& term, Range columns, T* panel) {
+                const int64_t skip = larger(term.first_depth - k, 0);
+                if (skip >= block) return;
+                pack_panel(term.b.rows, term.b.transposed, k + skip, block - skip, columns.first,
+                           columns.size(), panel);
             };
-            for (int64_t j = 0; !few_rows && j < columns; j += NR) pack_b(j, packed_b + j * block);
+            if (!few_rows) {
+                each_panel(terms, count, range, [&](const Term<T>& term, int64_t p, Range columns) {
+                    pack_b(term, columns, packed_b + p * NR * block);
+                });
+            }
             for (int64_t row = m.first; row < m.end; row += ROW_BLOCK) {
-                const Tiles tiles(smaller(ROW_BLOCK, m.end - row));
-                pack_tiles(a, tiles, k, block, row, packed_a);
-                for (int64_t j = 0; j < columns; j += NR) {
-                    T* panel = few_rows ? packed_b : packed_b + j * block;
-                    if (few_rows) pack_b(j, panel);
-                    multiply_panel<T>(tiles, packed_a, panel, block, target, row, column + j,
-                                      smaller(NR, columns - j), start, bias);
+                const int64_t rows = smaller(ROW_BLOCK, m.end - row);
+                const Tiles tiles(rows);
+                const T* from[ROW_BLOCK];
+                T* to[ROW_BLOCK];
+                const Term<T>* term_of_to = nullptr;
+                if (pack_a) {
+                    pack_tiles(a.rows, a.transposed, k, block, row, tiles, packed_a);
+                } else {
+                    for (int64_t i = 0; i < rows; ++i) from[i] = a.rows(row + i) + k;
                 }
+                each_panel(terms, count, range, [&](const Term<T>& term, int64_t p, Range columns) {
+                    const int64_t skip = larger(term.first_depth - k, 0);
+                    if (skip >= block) return;
+                    if (term_of_to != &term) {
+                        for (int64_t i = 0; i < rows; ++i) to[i] = term.target(row + i);
+                        term_of_to = &term;
+                    }
+                    T* panel = few_rows ? packed_b : packed_b + p * NR * block;
+                    if (few_rows) pack_b(term, columns, panel);
+                    const T* next = few_rows ? panel : panel + NR * block;
+                    const bool begun = term.accumulate || k > term.first_depth;
+                    const Start start = begun       ? Start::FROM_TARGET
+                                        : term.bias ? Start::FROM_BIAS
+                                                    : Start::FROM_ZERO;
+                    const T* bias = term.bias ? term.bias + columns.first : nullptr;
+                    const Left<T> factor = {packed_a, block, from, skip};
+                    if (pack_a) {
+                        multiply_panel<true>(tiles, factor, panel, block - skip, to, columns.first,
+                                             columns.size(), start, bias, next);
+                    } else {
+                        multiply_panel<false>(tiles, factor, panel, block - skip, to,
+                                              columns.first, columns.size(), start, bias, next);
+                    }
+                });
             }
             k += block;
         }
     }
+}
+
+// The same with one term.
+template <typename T>
+void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range columns, int64_t depth,
+              const T* bias, bool accumulate, T* scratch) {
+    const Term<T> term = {b, target, columns, bias, accumulate, 0};
+    multiply(a, &term, 1, m, depth, scratch);
 }
 
 }  // namespace

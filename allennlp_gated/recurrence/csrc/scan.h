@@ -19,29 +19,24 @@ struct LaneRows {
     GATED_INLINE int64_t slot(int64_t i) const { return i * parts + part; }
 };
 
-// For all panels of `columns` columns: target(i) (+)= row(i) @ panel. `panel_size` elements lie from
-// one panel to the next. A panel is read once and stays in the first cache for all rows.
-template <typename T, typename RowOf, typename TargetOf>
-GATED_INLINE void multiply_rows(int64_t rows, RowOf row_of, TargetOf target_of, const T* packed,
+// All rows of one step by all panels of a packed matrix of `columns` columns, of which the rows see
+// the features from `feature` on and whose products go to the targets from `column` on. `panel_size`
+// elements lie from one panel to the next. A panel stays in the first cache for all rows.
+template <typename T>
+GATED_INLINE void multiply_rows(int64_t count, const T* const* rows, int64_t feature,
+                                T* const* targets, int64_t column, const T* packed,
                                 int64_t panel_size, int64_t depth, int64_t columns, Start start) {
     constexpr int64_t NR = tile_columns<T>(), KC = depth_block<T>();
-    const Tiles tiles(rows);
+    const Tiles tiles(count);
+    const int64_t blocks = (depth + KC - 1) / KC;
     for (int64_t j = 0; j < columns; j += NR, packed += panel_size) {
-        const int64_t blocks = (depth + KC - 1) / KC;
         for (int64_t block = 0; block < blocks; ++block) {
             const Range k = share(depth, 1, block, blocks);
-            for (int64_t i = 0, first = 0; i < tiles.count; first += tiles.rows_of(i), ++i) {
-                const T* row[TILE_ROWS];
-                T* target[TILE_ROWS];
-                const int64_t height = tiles.rows_of(i);
-                for (int64_t r = 0; r < height; ++r) {
-                    row[r] = row_of(first + r) + k.first;
-                    target[r] = target_of(first + r) + j;
-                }
-                tile_of<false>(height, static_cast<const T*>(nullptr), row, packed + k.first * NR,
-                               k.size(), target, smaller(NR, columns - j),
-                               block ? Start::FROM_TARGET : start, static_cast<const T*>(nullptr));
-            }
+            const T* next = block + 1 < blocks ? packed + k.end * NR : packed + panel_size;
+            multiply_panel<false>(tiles, Left<T>{nullptr, 0, rows, feature + k.first},
+                                  packed + k.first * NR, k.size(), targets, column + j,
+                                  smaller(NR, columns - j), block ? Start::FROM_TARGET : start,
+                                  static_cast<const T*>(nullptr), next);
         }
     }
 }
@@ -63,8 +58,14 @@ GATED_INLINE const T* row_or(const void* matrix, int64_t row, int64_t columns, c
 template <typename T>
 class ForwardScan {
    public:
-    ForwardScan(const Plan<T>& plan, int64_t d, LaneRows rows)
-        : p(plan), d(d), direction(plan.layer.directions[d]), side(plan.sides[d]), rows(rows) {}
+    ForwardScan(const Plan<T>& plan, int64_t d, LaneRows rows, int64_t lane)
+        : p(plan),
+          d(d),
+          direction(plan.layer.directions[d]),
+          side(plan.sides[d]),
+          rows(rows),
+          sources(plan.row_pointers(lane)),
+          targets(sources + rows.count) {}
 
     void run() {
         for (int64_t i = 0; i < rows.count; ++i) begin(i);
@@ -82,6 +83,9 @@ class ForwardScan {
     const GatedDirection& direction;
     const typename Plan<T>::Side& side;
     const LaneRows rows;
+    // Of each row, where a product of this step reads and writes.
+    T** const sources;
+    T** const targets;
 
     int64_t row(int64_t i) const { return p.order[rows.slot(i)]; }
     T* sums(int64_t i, int64_t s) const {
@@ -138,14 +142,16 @@ class ForwardScan {
 
     // sums += W_hh h_{t-1}
     void add_hidden(int64_t first, int64_t end, int64_t s) {
+        for (int64_t i = first; i < end; ++i) {
+            sources[i] = side.seen + rows.slot(i) * p.P;
+            targets[i] = sums(i, s);
+        }
         const T* packed = side.packed_hh;
         for (int64_t r = 0; r < p.num_runs; ++r) {
             const Run run = p.runs[r];
-            multiply_rows<T>(
-                end - first,
-                [&](int64_t i) { return side.seen + rows.slot(first + i) * p.P; },
-                [&](int64_t i) { return sums(first + i, s) + run.input_first; }, packed,
-                tile_columns<T>() * p.P, p.P, run.columns, Start::FROM_TARGET);
+            multiply_rows<T>(end - first, sources + first, 0, targets + first, run.input_first,
+                             packed, tile_columns<T>() * p.P, p.P, run.columns,
+                             Start::FROM_TARGET);
             packed += round_up(run.columns, tile_columns<T>()) * p.P;
         }
     }
@@ -173,18 +179,16 @@ class ForwardScan {
 
     // h = W_hr h
     void project(int64_t first, int64_t end, int64_t s) {
-        auto output = [&](int64_t i) {
-            const int64_t b = row(first + i);
-            return p.output(d, p.time(direction, b, s), b);
-        };
-        multiply_rows<T>(
-            end - first, [&](int64_t i) { return side.raw_hidden + rows.slot(first + i) * p.H; },
-            output, side.packed_hr, tile_columns<T>() * p.H, p.H, p.P, Start::FROM_ZERO);
-        if (!side.packed_hh) return;
         for (int64_t i = first; i < end; ++i) {
+            const int64_t b = row(i);
+            sources[i] = side.raw_hidden + rows.slot(i) * p.H;
+            targets[i] = p.output(d, p.time(direction, b, s), b);
+        }
+        multiply_rows<T>(end - first, sources + first, 0, targets + first, 0, side.packed_hr,
+                         tile_columns<T>() * p.H, p.H, p.P, Start::FROM_ZERO);
+        for (int64_t i = first; side.packed_hh && i < end; ++i) {
             const T* mask = row_or<T>(direction.hidden_dropout_mask, row(i), p.P, nullptr);
-            copy_masked(side.seen + rows.slot(i) * p.P, const_cast<const T*>(output(i - first)),
-                        mask, p.P);
+            copy_masked<T>(side.seen + rows.slot(i) * p.P, targets[i], mask, p.P);
         }
     }
 };
@@ -192,8 +196,14 @@ class ForwardScan {
 template <typename T>
 class BackwardScan {
    public:
-    BackwardScan(const Plan<T>& plan, int64_t d, LaneRows rows)
-        : p(plan), d(d), direction(plan.layer.directions[d]), side(plan.sides[d]), rows(rows) {
+    BackwardScan(const Plan<T>& plan, int64_t d, LaneRows rows, int64_t lane)
+        : p(plan),
+          d(d),
+          direction(plan.layer.directions[d]),
+          side(plan.sides[d]),
+          rows(rows),
+          sources(plan.row_pointers(lane)),
+          targets(sources + rows.count) {
         if (side.grad_bias) {
             grad_bias = side.grad_bias + rows.part * 2 * p.G;
             memset(grad_bias, 0, 2 * p.G * sizeof(T));
@@ -227,6 +237,9 @@ class BackwardScan {
     const GatedDirection& direction;
     const typename Plan<T>::Side& side;
     const LaneRows rows;
+    // Of each row, where a product of this step reads and writes.
+    T** const sources;
+    T** const targets;
     T* grad_bias = nullptr;
     int64_t rows_in_bias = 0;
 
@@ -308,49 +321,45 @@ class BackwardScan {
         step.grad_bias = grad_bias;
         step_backward(p.parts, step);
         if (grad_bias && ++rows_in_bias == 32) flush();
-        if (side.seen) {
-            const T* previous = s > 0 ? p.output(d, p.time(direction, b, s - 1), b)
-                                      : row_or<T>(direction.hidden_0, b, p.P, p.zeros);
-            copy_masked(side.seen + position(i, s) * p.P, previous,
-                        row_or<T>(direction.hidden_dropout_mask, b, p.P, nullptr), p.P);
+        if (side.seen && s > 0) {
+            copy_masked<T>(side.seen + position(i, s) * p.P,
+                           p.output(d, p.time(direction, b, s - 1), b),
+                           row_or<T>(direction.hidden_dropout_mask, b, p.P, nullptr), p.P);
         }
     }
 
     // Back through h = W_hr h.
     void project(int64_t first, int64_t end, int64_t s) {
-        auto total = [&](int64_t i) { return side.grad_output + position(first + i, s) * p.P; };
         for (int64_t i = first; i < end; ++i) {
             const T* hidden = side.grad_hidden + rows.slot(i) * p.P;
             const T* output = grad_output(i, s);
-            T* sum = total(i - first);
+            T* sum = side.grad_output + position(i, s) * p.P;
             for (int64_t j = 0; j < p.P; ++j) sum[j] = hidden[j] + (output ? output[j] : T(0));
+            sources[i] = sum;
+            targets[i] = side.grad_raw + rows.slot(i) * p.H;
         }
-        multiply_rows<T>(
-            end - first, [&](int64_t i) { return const_cast<const T*>(total(i)); },
-            [&](int64_t i) { return side.grad_raw + rows.slot(first + i) * p.H; }, side.packed_hr,
-            tile_columns<T>() * p.P, p.P, p.H, Start::FROM_ZERO);
+        multiply_rows<T>(end - first, sources + first, 0, targets + first, 0, side.packed_hr,
+                         tile_columns<T>() * p.P, p.P, p.H, Start::FROM_ZERO);
     }
 
     // The gradient of h_{t-1}: that of the sums times W_hh.
     void to_previous(int64_t first, int64_t end, int64_t s) {
+        for (int64_t i = first; i < end; ++i) {
+            sources[i] = gates(i, s);
+            targets[i] = side.grad_hidden + rows.slot(i) * p.P;
+        }
         const T* packed = side.packed_hh;
         for (int64_t r = 0; r < p.num_runs; ++r) {
             const Run run = p.runs[r];
-            multiply_rows<T>(
-                end - first,
-                [&](int64_t i) {
-                    return const_cast<const T*>(gates(first + i, s)) + run.input_first;
-                },
-                [&](int64_t i) { return side.grad_hidden + rows.slot(first + i) * p.P; }, packed,
-                tile_columns<T>() * p.K, run.columns, p.P,
-                r ? Start::FROM_TARGET : Start::FROM_ZERO);
+            multiply_rows<T>(end - first, sources + first, run.input_first, targets + first, 0,
+                             packed, tile_columns<T>() * p.K, run.columns, p.P,
+                             r ? Start::FROM_TARGET : Start::FROM_ZERO);
             packed += run.columns * tile_columns<T>();
         }
         if (!direction.hidden_dropout_mask) return;
         for (int64_t i = first; i < end; ++i) {
-            T* gradient = side.grad_hidden + rows.slot(i) * p.P;
             const T* mask = row_or<T>(direction.hidden_dropout_mask, row(i), p.P, nullptr);
-            for (int64_t j = 0; j < p.P; ++j) gradient[j] *= mask[j];
+            for (int64_t j = 0; j < p.P; ++j) targets[i][j] *= mask[j];
         }
     }
 };

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if GATED_VECTOR_BYTES > 16
+#include <immintrin.h>
+#endif
 
 #define GATED_INLINE inline __attribute__((always_inline))
 
@@ -61,21 +64,67 @@ GATED_INLINE void store(T* to, Vector<T> value) {
     memcpy(to, &value, sizeof value);
 }
 
-// Whole vectors, or the last `count` elements of a row.
-template <bool Whole, typename T>
-GATED_INLINE Vector<T> load_part(const T* from, int64_t count) {
-    if (Whole) return load(from);
+// The first `count` elements of a vector, fewer than it has; the others are zero.
+#if GATED_VECTOR_BYTES == 64
+GATED_INLINE Vector<float> load_first(const float* from, int64_t count) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+}
+GATED_INLINE Vector<double> load_first(const double* from, int64_t count) {
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from);
+}
+#elif GATED_VECTOR_BYTES == 32
+GATED_INLINE Vector<float> load_first(const float* from, int64_t count) {
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), index);
+    return _mm256_maskload_ps(from, mask);
+}
+GATED_INLINE Vector<double> load_first(const double* from, int64_t count) {
+    const __m256i index = _mm256_setr_epi64x(0, 1, 2, 3);
+    return _mm256_maskload_pd(from, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), index));
+}
+#else
+template <typename T>
+GATED_INLINE Vector<T> load_first(const T* from, int64_t count) {
     Vector<T> value = {};
-    for (int64_t i = 0; i < count; ++i) value[i] = from[i];
+    for (int64_t i = 0; i < width<T>(); ++i) {
+        if (i < count) value[i] = from[i];
+    }
     return value;
 }
+#endif
 
-template <bool Whole, typename T>
+template <int64_t SIZE, typename T>
+GATED_INLINE void store_piece(T** to, const T** from, int64_t count) {
+    if (count & SIZE) {
+        memcpy(*to, *from, SIZE * sizeof(T));
+        *to += SIZE, *from += SIZE;
+    }
+}
+
+// In pieces of 8, 4, 2 and 1: some processors take tens of cycles for a masked store.
+template <typename T>
+GATED_INLINE void store_first(T* to, Vector<T> value, int64_t count) {
+    T all[width<T>()];
+    store(all, value);
+    const T* from = all;
+    if (width<T>() > 8) store_piece<8>(&to, &from, count);
+    if (width<T>() > 4) store_piece<4>(&to, &from, count);
+    if (width<T>() > 2) store_piece<2>(&to, &from, count);
+    store_piece<1>(&to, &from, count);
+}
+
+// Whole vectors, or the last `count` elements of a row.
+template <bool WHOLE, typename T>
+GATED_INLINE Vector<T> load_part(const T* from, int64_t count) {
+    return WHOLE ? load(from) : load_first(from, count);
+}
+
+template <bool WHOLE, typename T>
 GATED_INLINE void store_part(T* to, Vector<T> value, int64_t count) {
-    if (Whole) {
+    if (WHOLE) {
         store(to, value);
     } else {
-        for (int64_t i = 0; i < count; ++i) to[i] = value[i];
+        store_first(to, value, count);
     }
 }
 
@@ -104,7 +153,6 @@ GATED_INLINE void transpose(Vector<T>* rows) {
         high[i] = W / 2 + i / 2 + i % 2 * W;
     }
     Vector<T> mixed[W];
-#pragma GCC unroll 4
     for (int round = 1; round < W; round *= 2) {
 #pragma GCC unroll 8
         for (int i = 0; i < W / 2; ++i) {
