@@ -176,12 +176,32 @@ def test_without_steps(name: str, key: str, lengths) -> None:
 @fast
 @pytest.mark.parametrize("key", ["full", "no_srnn_no_hidden"])
 def test_large_enough_for_every_block(name: str, key: str) -> None:
-    # More rows, columns and depth than one block of the blocked product holds, on three threads.
+    # More rows and depth than one block of the blocked product holds, on three threads; and more
+    # columns, on one.
     case = make_case(
         ABLATIONS[key], 12, 37, 300, 270, lengths=None, reverse=(False, True), dropout=True
     )
     with threads(3):
         compare(name, scaled(case))
+
+
+@fast
+@pytest.mark.parametrize("state", [False, True], ids=["zeros", "states"])
+def test_more_rows_than_a_block_is_deep(name: str, state: bool) -> None:
+    # The first steps of 300 rows, whose h is zero or a given state, fill more than one block.
+    for dropout in (False, True):
+        case = make_case(
+            ABLATIONS["no_srnn"], 3, 300, 5, 9, reverse=(False, True), dropout=dropout, state=state
+        )
+        compare(name, scaled(case))
+
+
+@fast
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_a_single_step_of_few_rows(name: str, count: int) -> None:
+    case = make_case(ABLATIONS["full"], 1, count, 21, 19, state=True, dropout=True)
+    with threads(2):
+        compare(name, case)
 
 
 @fast

@@ -44,32 +44,48 @@ struct StepForward {
 };
 
 template <bool WHOLE, typename T>
-GATED_INLINE void forward_part(const Parts& parts, const StepForward<T>& row, bool keep, int64_t j,
-                               int64_t n) {
-    T* const sums = row.sums + j;
-    auto gate = [&](int64_t start) {
-        const Vector<T> value = sigmoid<T>(load_part<WHOLE>(sums + start, n));
-        if (keep) store_part<WHOLE>(sums + start, value, n);
-        return value;
-    };
-    Vector<T> content = load_part<WHOLE>(sums + parts.content, n);
-    if (parts.content_is_recurrent) {
-        content = hyperbolic_tangent<T>(content);  // (1), (2)
-        if (keep) store_part<WHOLE>(sums + parts.content, content, n);
-    }
-    Vector<T> hidden = content;
+GATED_INLINE Vector<T> gate_part(const StepForward<T>& row, bool keep, int64_t start, int64_t j,
+                                 int64_t n) {
+    const Vector<T> value = sigmoid<T>(load_part<WHOLE>(row.sums + start + j, n));
+    if (keep) store_part<WHOLE>(row.sums + start + j, value, n);
+    return value;
+}
+
+template <bool WHOLE, typename T>
+GATED_INLINE Vector<T> content_part(const Parts& parts, const StepForward<T>& row, bool keep,
+                                    int64_t j, int64_t n) {
+    T* const content = row.sums + parts.content + j;
+    if (!parts.content_is_recurrent) return load_part<WHOLE>(content, n);
+    const Vector<T> value = hyperbolic_tangent<T>(load_part<WHOLE>(content, n));  // (1), (2)
+    if (keep) store_part<WHOLE>(content, value, n);
+    return value;
+}
+
+template <bool WHOLE, typename T>
+GATED_INLINE void cell_part(const Parts& parts, const StepForward<T>& row, bool keep, int64_t j,
+                            int64_t n) {
+    const Vector<T> content = content_part<WHOLE>(parts, row, keep, j, n);
+    const Vector<T> input_gate = gate_part<WHOLE>(row, keep, parts.input_gate, j, n);    // (3)
+    const Vector<T> forget_gate = gate_part<WHOLE>(row, keep, parts.forget_gate, j, n);  // (4)
+    const Vector<T> previous = load_part<WHOLE>(row.previous_cell + j, n);
+    store_part<WHOLE>(row.cell + j, input_gate * content + forget_gate * previous, n);  // (5)
+}
+
+template <bool WHOLE, typename T>
+GATED_INLINE void hidden_part(const Parts& parts, const StepForward<T>& row, bool keep, int64_t j,
+                              int64_t n) {
+    Vector<T> hidden;
     if (parts.has_memory_cell()) {
-        const Vector<T> input_gate = gate(parts.input_gate);    // (3)
-        const Vector<T> forget_gate = gate(parts.forget_gate);  // (4)
-        const Vector<T> previous = load_part<WHOLE>(row.previous_cell + j, n);
-        const Vector<T> cell = input_gate * content + forget_gate * previous;  // (5)
-        store_part<WHOLE>(row.cell + j, cell, n);
-        hidden = hyperbolic_tangent<T>(cell);
-        if (parts.has_output_gate()) hidden = gate(parts.output_gate) * hidden;  // (6), (7)
+        hidden = hyperbolic_tangent<T>(load_part<WHOLE>(row.cell + j, n));
+    } else {
+        hidden = content_part<WHOLE>(parts, row, keep, j, n);
+    }
+    if (parts.has_output_gate()) {
+        hidden = gate_part<WHOLE>(row, keep, parts.output_gate, j, n) * hidden;  // (6), (7)
     }
     if (parts.has_highway()) {
-        const Vector<T> carry = gate(parts.highway_gate);
-        const Vector<T> input = load_part<WHOLE>(sums + parts.highway_input, n);
+        const Vector<T> carry = gate_part<WHOLE>(row, keep, parts.highway_gate, j, n);
+        const Vector<T> input = load_part<WHOLE>(row.sums + parts.highway_input + j, n);
         hidden = carry * hidden + (T(1) - carry) * input;
     }
     store_part<WHOLE>(row.hidden + j, hidden, n);
@@ -79,12 +95,18 @@ GATED_INLINE void forward_part(const Parts& parts, const StepForward<T>& row, bo
     }
 }
 
+// All memory cells and then all hidden states, and not both in turn: each is a long chain of
+// operations, of which the processor then has several under way.
 template <typename T>
 void step_forward(const Parts& parts, const StepForward<T>& row, bool keep) {
     constexpr int64_t W = width<T>();
-    int64_t j = 0;
-    for (; j + W <= parts.hidden_size; j += W) forward_part<true>(parts, row, keep, j, W);
-    if (j < parts.hidden_size) forward_part<false>(parts, row, keep, j, parts.hidden_size - j);
+    const int64_t H = parts.hidden_size, whole = H / W * W;
+    if (parts.has_memory_cell()) {
+        for (int64_t j = 0; j < whole; j += W) cell_part<true>(parts, row, keep, j, W);
+        if (whole < H) cell_part<false>(parts, row, keep, whole, H - whole);
+    }
+    for (int64_t j = 0; j < whole; j += W) hidden_part<true>(parts, row, keep, j, W);
+    if (whole < H) hidden_part<false>(parts, row, keep, whole, H - whole);
 }
 
 template <typename T>

@@ -18,6 +18,10 @@ struct Rows {
     }
 };
 
+// How many rows early to fetch what is read a piece of a row at a time: the processor's own prefetcher
+// follows a row, and not a column of them.
+constexpr int64_t FETCH_AHEAD = 8;
+
 // Packs columns [first, first + columns) of a (depth, ...) matrix as one panel, filled up with zeros.
 // Element (k, n) is row k's n-th, or where `transposed` row n's k-th.
 template <typename T>
@@ -26,6 +30,9 @@ void pack_panel(Rows<const T> matrix, bool transposed, int64_t first_depth, int6
     constexpr int64_t NR = tile_columns<T>();
     if (!transposed && columns == NR) {
         for (int64_t k = 0; k < depth; ++k) {
+            if (k + FETCH_AHEAD < depth) {
+                __builtin_prefetch(matrix(first_depth + k + FETCH_AHEAD) + first);
+            }
             memcpy(panel + k * NR, matrix(first_depth + k) + first, NR * sizeof(T));
         }
         return;
@@ -58,15 +65,22 @@ void pack_panel(Rows<const T> matrix, bool transposed, int64_t first_depth, int6
 }
 
 // Packs rows [first, first + ROWS) of a (..., depth) matrix as one tile, (depth, ROWS). Writes up to a
-// vector's width beyond the tile's end, where the next tile will be.
+// vector's width beyond the tile's end, where the next tile will be. Fetches the rows of that one, of
+// which `later` exist.
 template <int ROWS, typename T>
-void pack_tile(Rows<const T> matrix, int64_t first_depth, int64_t depth, int64_t first, T* packed) {
-    constexpr int64_t W = width<T>();
+void pack_tile(Rows<const T> matrix, int64_t first_depth, int64_t depth, int64_t first,
+               int64_t later, T* packed) {
+    constexpr int64_t W = width<T>(), LINE = 64 / static_cast<int64_t>(sizeof(T));
     const T* row[ROWS];
-    for (int i = 0; i < ROWS; ++i) row[i] = matrix(first + i) + first_depth;
+    const T* next[ROWS];
+    for (int i = 0; i < ROWS; ++i) {
+        row[i] = matrix(first + i) + first_depth;
+        next[i] = later > i ? matrix(first + ROWS + i) + first_depth : row[i];
+    }
     int64_t k = 0;
     if (ROWS <= W) {
         for (; k + W <= depth; k += W) {
+            for (int i = 0; k % LINE == 0 && i < ROWS; ++i) __builtin_prefetch(next[i] + k);
             Vector<T> square[W] = {};
 #pragma GCC unroll 16
             for (int i = 0; i < ROWS; ++i) square[i] = load(row[i] + k);
@@ -90,8 +104,8 @@ void pack_transposed(Rows<const T> matrix, int64_t first_depth, int64_t depth, i
     T* const lower = packed + tiles.taller * (HEIGHT + 1) * depth;
     for (int64_t k = 0; k < depth; ++k) {
         const T* row = matrix(first_depth + k) + first;
-        if (k + 8 < depth) {
-            const T* later = matrix(first_depth + k + 8) + first;
+        if (k + FETCH_AHEAD < depth) {
+            const T* later = matrix(first_depth + k + FETCH_AHEAD) + first;
             for (int64_t j = 0; j < rows; j += 64 / sizeof(T)) __builtin_prefetch(later + j);
         }
         T* to = packed + k * (HEIGHT + 1);
@@ -119,10 +133,11 @@ void pack_tiles(Rows<const T> matrix, bool transposed, int64_t first_depth, int6
 #undef GATED_PACK
         return;
     }
+    const int64_t rows = tiles.count * tiles.height + tiles.taller;
     for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-#define GATED_PACK(ROWS)                                                              \
-    case ROWS:                                                                        \
-        pack_tile<ROWS>(matrix, first_depth, depth, first + at, packed + at * depth); \
+#define GATED_PACK(ROWS)                                                                           \
+    case ROWS:                                                                                     \
+        pack_tile<ROWS>(matrix, first_depth, depth, first + at, rows - at - ROWS, packed + at * depth); \
         break
         switch (tiles.rows_of(i)) { GATED_EACH_HEIGHT(GATED_PACK) }
 #undef GATED_PACK

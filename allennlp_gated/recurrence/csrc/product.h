@@ -6,6 +6,7 @@
 #ifndef GATED_PRODUCT_H
 #define GATED_PRODUCT_H
 
+#include "few.h"
 #include "pack.h"
 
 namespace {
@@ -176,6 +177,17 @@ void multiply(Operand<T> a, const Term<T>* terms, int64_t count, Range m, int64_
 template <typename T>
 void multiply(Operand<T> a, Operand<T> b, Rows<T> target, Range m, Range columns, int64_t depth,
               const T* bias, bool accumulate, T* scratch) {
+    if (m.size() <= FEW_ROWS && b.transposed && !a.transposed) {
+        const T* rows[FEW_ROWS];
+        T* to[FEW_ROWS];
+        for (int64_t i = 0; i < m.size(); ++i) {
+            rows[i] = a.rows(m.first + i);
+            to[i] = target(m.first + i);
+        }
+        multiply_few(m.size(), rows, b.rows, columns.first, columns.end, depth, to, accumulate,
+                     bias);
+        return;
+    }
     const Term<T> term = {b, target, columns, bias, accumulate, 0};
     multiply(a, &term, 1, m, depth, scratch);
 }

@@ -164,7 +164,7 @@ double run(const Shape& shape, int64_t isa, int64_t threads, int64_t steps, int6
 
 int main() {
     const int64_t sizes[][4] = {{1, 1, 1, 1}, {3, 2, 5, 7}, {4, 13, 9, 33}, {5, 7, 17, 16}, {2, 1, 270, 65},
-                                {1, 14, 5, 33}};
+                                {1, 14, 5, 33}, {2, 300, 5, 9}};
     int64_t runs = 0;
     for (const Shape& shape : SHAPES) {
         for (const auto& s : sizes) {
