@@ -183,6 +183,9 @@ def test_large_enough_for_every_block(name: str, key: str) -> None:
     )
     with threads(3):
         compare(name, scaled(case))
+    case = make_case(ABLATIONS[key], 10, 12, 3, 520)
+    with threads(1):
+        compare(name, scaled(case))
 
 
 @fast
