@@ -97,6 +97,38 @@ class Problem:
 
         return self.of_module(encoder, forward)
 
+    def products(self, key: str) -> Callable[[], None]:
+        """
+        Nothing but the layer's products, of all valid steps at once, by torch.mm: less than any
+        recurrence can do, since a step has to wait for the one before it.
+        """
+        layout, cells = ABLATIONS[key].layout, self.shape.hidden_size
+        steps, seen = int(self.mask.sum()), torch.randn(int(self.mask.sum()), cells)
+        x = torch.randn(steps, self.shape.input_size)
+        factors = [(x, torch.randn(len(layout.input_blocks) * cells, self.shape.input_size))]
+        if layout.hidden_blocks:
+            factors.append((seen, torch.randn(len(layout.hidden_blocks) * cells, cells)))
+
+        def run() -> None:
+            for _ in range(2 if self.shape.bidirectional else 1):
+                for left, weight in factors:
+                    gradient = torch.mm(left, weight.t())
+                    if self.backward:
+                        torch.mm(gradient, weight)
+                        torch.mm(gradient.t(), left)
+
+        return run
+
+    def operations(self, key: str) -> float:
+        """Floating-point operations of the products of all valid steps."""
+        layout, cells = ABLATIONS[key].layout, self.shape.hidden_size
+        weights = len(layout.input_blocks) * cells * self.shape.input_size
+        weights += len(layout.hidden_blocks) * cells * cells
+        directions = 2 if self.shape.bidirectional else 1
+        # A multiplication and an addition; backward as much again for each of the two gradients.
+        passes = 3 if self.backward else 1
+        return 2.0 * passes * directions * weights * int(self.mask.sum())
+
     def sru(self) -> Optional[Callable[[], None]]:
         """The `sru` package, time first, if it is installed."""
         try:
@@ -132,7 +164,9 @@ class Problem:
 
         return step if self.backward else only_forward
 
-    def all(self, slow: bool, compiled: Sequence[str]) -> Dict[str, Callable[[], None]]:
+    def all(
+        self, slow: bool, compiled: Sequence[str], products: bool = False
+    ) -> Dict[str, Callable[[], None]]:
         """
         # Parameters
 
@@ -140,6 +174,8 @@ class Problem:
             Whether to include the path in plain PyTorch and the loop in Python.
         compiled : `Sequence[str]`
             The keys of which to include the loop under torch.compile, which unrolls it.
+        products : `bool`
+            Whether to include what each of ours multiplies, by torch.mm.
 
         # Returns
 
@@ -164,6 +200,8 @@ class Problem:
         sru = self.sru()
         if sru is not None:
             found["sru"] = sru
+        for key in ABLATIONS if products else ():
+            found[f"{key}, products by torch.mm"] = self.products(key)
         if slow:
             for key in ABLATIONS:
                 found[f"{key}, torch path"] = self.through(key, batched.run_layer)

@@ -5,12 +5,19 @@ One layer: ours beside the stock encoders, nn.LSTM, the eager loop, torch.compil
 """
 
 import argparse
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
 import torch
 
+from allennlp_gated.ablation import ABLATIONS
 from benchmarks.contestants import SHAPES, Problem
 from benchmarks.measure import interleave, parse_settings, peak_bytes, save, seconds_of, trim
+
+
+def rate(problem: Problem, contestant: str, seconds: float) -> Union[float, str]:
+    """How fast the products of an ablation are made; what others multiply is theirs to say."""
+    key = contestant.split(",")[0]
+    return problem.operations(key) / seconds / 1e9 if key in ABLATIONS else ""
 
 
 def main() -> None:
@@ -23,6 +30,7 @@ def main() -> None:
         "--compile", nargs="*", default=[], metavar="KEY", help="torch.compile too: minutes per key"
     )
     parser.add_argument("--ragged-only", action="store_true")
+    parser.add_argument("--products", action="store_true", help="what ours multiply, by torch.mm")
     parser.add_argument("--memory", action="store_true", help="peak memory too (Linux)")
     parser.add_argument("--forward-only", action="store_true")
     parser.add_argument("--name", help="of the results; default: from the options")
@@ -37,7 +45,7 @@ def main() -> None:
     for name in SHAPES if arguments.shape == "all" else [arguments.shape]:
         for ragged in (True,) if arguments.ragged_only else (False, True):
             problem = Problem(SHAPES[name], ragged, backward=not arguments.forward_only)
-            contestants = problem.all(arguments.slow, arguments.compile)
+            contestants = problem.all(arguments.slow, arguments.compile, arguments.products)
             compiling = {
                 contestant: seconds_of(contestants[contestant])
                 for contestant in (f"{key}, torch.compile" for key in arguments.compile)
@@ -56,6 +64,7 @@ def main() -> None:
                     "quartiles": f"{timing.low * 1e3:.3g}-{timing.high * 1e3:.3g}",
                     "of nn.LSTM dense": timing.ratio,
                     "of stock lstm": timing.median / stock,
+                    "GFLOP/s": rate(problem, contestant, timing.median),
                     "page faults": timing.faults,
                 }
                 if arguments.compile:
