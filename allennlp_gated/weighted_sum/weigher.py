@@ -8,6 +8,7 @@ from allennlp.common.util import lazy_groups_of
 from allennlp.data import Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.predictors import Predictor
+from allennlp_models.generation.modules.decoder_nets import DecoderNet
 
 from allennlp_gated.weighted_sum.recorder import DIRECTIONS, RecordedLayer, WeightRecorder
 from allennlp_gated.weighted_sum.sentence import WeighedSentence, text_fields, weigh_instance
@@ -54,6 +55,11 @@ class Weigher:
         self._recorder = WeightRecorder(self._model, only_layers, only_directions)
         self._number = 0
         self._not_sentences: Set[str] = set()
+        self._decoders = tuple(
+            name + "."
+            for name, module in self._model.named_modules()
+            if isinstance(module, DecoderNet)
+        )
 
     def weigh_inputs(
         self, inputs: Iterator[InputSentence], batch_size: int = 1
@@ -128,18 +134,19 @@ class Weigher:
         return sentences
 
     def _reads_sentences(self, recorded: RecordedLayer, instance_count: int) -> bool:
-        """Whether each row of a run belongs to an instance: an encoder of characters has more."""
-        if recorded.batch_size == instance_count and recorded.module not in self._not_sentences:
-            return True
+        """Whether each row of a run is a sentence: those of a decoder and of characters are not."""
+        if (recorded.module + ".").startswith(self._decoders):
+            reason = "it is a decoder, which makes one step at a time"
+        elif recorded.batch_size != instance_count:
+            reason = (
+                f"it reads {recorded.batch_size} rows for {instance_count} instances, so its rows "
+                "are not sentences"
+            )
+        else:
+            return recorded.module not in self._not_sentences
         if recorded.module not in self._not_sentences:
             self._not_sentences.add(recorded.module)
-            logger.warning(
-                "the encoder %r is left out: it reads %d rows for %d instances, so its rows are "
-                "not sentences",
-                recorded.module,
-                recorded.batch_size,
-                instance_count,
-            )
+            logger.warning("%r is left out: %s", recorded.module, reason)
         return False
 
     def _raise_nothing_weighed(self) -> None:

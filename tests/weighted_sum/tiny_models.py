@@ -19,6 +19,7 @@ SENTENCES = [
     "if the writers have been angry , the visitor is late .",
 ]
 TREEBANK = "fixtures/treebank/dev.conllu"
+TRANSLATIONS = "fixtures/parallel/val.tsv"
 
 
 def encoder(kind: str, input_size: int, **more: Any) -> Dict[str, Any]:
@@ -81,10 +82,47 @@ def parser_config(kind: str, **more: Any) -> Dict[str, Any]:
     }
 
 
+def translation_config(key: str) -> Dict[str, Any]:
+    def indexers(namespace: str) -> Dict[str, Any]:
+        return {"tokens": {"type": "single_id", "namespace": namespace}}
+
+    source: Dict[str, Any] = {"type": "embedding", "embedding_dim": 5}
+    return {
+        "dataset_reader": {
+            "type": "seq2seq",
+            "source_tokenizer": "whitespace",
+            "source_token_indexers": indexers("source_tokens"),
+            "target_token_indexers": indexers("target_tokens"),
+            "source_add_start_token": False,
+            "source_add_end_token": False,
+        },
+        "model": {
+            "type": "composed_seq2seq",
+            "source_text_embedder": {
+                "token_embedders": {"tokens": {**source, "vocab_namespace": "source_tokens"}}
+            },
+            "encoder": encoder(f"lstm_{key}", 5),
+            "decoder": {
+                "decoder_net": {
+                    "type": f"lstm_cell_{key}",
+                    "decoding_dim": 12,
+                    "target_embedding_dim": 4,
+                    "bidirectional_input": True,
+                },
+                "target_embedder": {"embedding_dim": 4, "vocab_namespace": "target_tokens"},
+                "target_namespace": "target_tokens",
+                "beam_search": {"beam_size": 2, "max_steps": 5},
+            },
+        },
+    }
+
+
 def vocabulary(config: Dict[str, Any]) -> Vocabulary:
-    if config["dataset_reader"]["type"] == "universal_dependencies":
+    corpora = {"universal_dependencies": TREEBANK, "seq2seq": TRANSLATIONS}
+    corpus = corpora.get(config["dataset_reader"]["type"])
+    if corpus is not None:
         reader = DatasetReader.from_params(Params(dict(config["dataset_reader"])))
-        return Vocabulary.from_instances(reader.read(TREEBANK))
+        return Vocabulary.from_instances(reader.read(corpus))
     vocab = Vocabulary()
     for word in sorted({word for sentence in SENTENCES for word in sentence.split()}):
         vocab.add_token_to_namespace(word)

@@ -69,8 +69,8 @@ void multiply_few_rows(const T* const* rows, const Rows<const T>& b, int64_t fir
 template <typename T>
 void multiply_few(int64_t count, const T* const* rows, const Rows<const T>& b, int64_t first,
                   int64_t end, int64_t depth, T* const* target, bool accumulate, const T* bias) {
-#define GATED_FEW(ROWS)                                                                      \
-    case ROWS:                                                                               \
+#define GATED_FEW(ROWS)                                                                \
+    case ROWS:                                                                         \
         multiply_few_rows<ROWS>(rows, b, first, end, depth, target, accumulate, bias); \
         break
     switch (count) {

@@ -125,8 +125,8 @@ template <typename T>
 void pack_tiles(Rows<const T> matrix, bool transposed, int64_t first_depth, int64_t depth,
                 int64_t first, const Tiles& tiles, T* packed) {
     if (transposed) {
-#define GATED_PACK(HEIGHT)                                                               \
-    case HEIGHT:                                                                         \
+#define GATED_PACK(HEIGHT)                                                         \
+    case HEIGHT:                                                                   \
         pack_transposed<HEIGHT>(matrix, first_depth, depth, first, tiles, packed); \
         break
         switch (tiles.height) { GATED_EACH_HEIGHT(GATED_PACK) }
@@ -135,9 +135,10 @@ void pack_tiles(Rows<const T> matrix, bool transposed, int64_t first_depth, int6
     }
     const int64_t rows = tiles.count * tiles.height + tiles.taller;
     for (int64_t i = 0, at = 0; i < tiles.count; at += tiles.rows_of(i), ++i) {
-#define GATED_PACK(ROWS)                                                                           \
-    case ROWS:                                                                                     \
-        pack_tile<ROWS>(matrix, first_depth, depth, first + at, rows - at - ROWS, packed + at * depth); \
+#define GATED_PACK(ROWS)                                                          \
+    case ROWS:                                                                    \
+        pack_tile<ROWS>(matrix, first_depth, depth, first + at, rows - at - ROWS, \
+                        packed + at * depth);                                     \
         break
         switch (tiles.rows_of(i)) { GATED_EACH_HEIGHT(GATED_PACK) }
 #undef GATED_PACK

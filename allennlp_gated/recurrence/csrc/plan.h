@@ -176,8 +176,8 @@ struct Plan {
         side.packed_hh = if_(recurs && !single_step, backward ? round_up(P, NR) * K : packed_columns() * P);
         side.packed_hr = if_(projects, backward ? round_up(H, NR) * P : round_up(P, NR) * H);
         const bool masked = direction.hidden_dropout_mask;
-        side.seen = if_(recurs && !single_step && (!backward || (masked && direction.grad_weight_hh)),
-                        backward ? N * P : B * P);
+        const bool copies = !backward || (masked && direction.grad_weight_hh);
+        side.seen = if_(recurs && !single_step && copies, backward ? N * P : B * P);
         side.seen_0 = if_(recurs && masked && direction.hidden_0 &&
                               (backward ? direction.grad_weight_hh != nullptr : single_step),
                           B * P);

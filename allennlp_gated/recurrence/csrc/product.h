@@ -53,7 +53,7 @@ struct Term {
     Operand<T> b;
     Rows<T> target;
     Range columns;
-    const T* bias;  // null, or what to start from
+    const T* bias;    // null, or what to start from
     bool accumulate;  // whether to start from the target
     int64_t first_depth;
 
@@ -98,79 +98,114 @@ void without_depth(const Term<T>& term, Range m) {
     }
 }
 
-// Rows `m` of one left factor by each of the terms.
+// One left factor by each of the terms.
+template <typename T>
+class Product {
+   public:
+    Product(Operand<T> a, const Term<T>* terms, int64_t count, Range m, T* scratch)
+        : a(a),
+          terms(terms),
+          count(count),
+          m(m),
+          packed_a(scratch),
+          packed_b(scratch + depth_block<T>() * ROW_BLOCK + width<T>()) {
+        for (int64_t t = 0; t < count; ++t) panels += terms[t].panels();
+        few_rows = m.size() <= ROW_BLOCK;
+        packs_a = a.transposed || panels > FEW_PANELS || rows_collide(a.rows, m);
+    }
+
+    void run(int64_t depth) {
+        for (int64_t t = 0; t < count; ++t) {
+            if (terms[t].first_depth >= depth) without_depth(terms[t], m);
+        }
+        const int64_t panel_block = few_rows ? panels : COLUMN_BLOCK / NR;
+        for (int64_t first = 0; first < panels; first += panel_block) {
+            range = {first, smaller(first + panel_block, panels)};
+            for (k = 0; k < depth; k += block) {
+                // Two halves and not a whole and a remainder.
+                const int64_t left = depth - k;
+                block = left <= KC ? left : left < 2 * KC ? (left + 1) / 2 : KC;
+                if (!few_rows) {
+                    each_panel(terms, count, range,
+                               [&](const Term<T>& term, int64_t p, Range columns) {
+                                   pack(term, columns, packed_b + p * NR * block);
+                               });
+                }
+                for (int64_t row = m.first; row < m.end; row += ROW_BLOCK) {
+                    multiply_rows(row, smaller(ROW_BLOCK, m.end - row));
+                }
+            }
+        }
+    }
+
+   private:
+    static constexpr int64_t NR = tile_columns<T>(), KC = depth_block<T>();
+    const Operand<T> a;
+    const Term<T>* const terms;
+    const int64_t count;
+    const Range m;
+    T *const packed_a, *const packed_b;
+    int64_t panels = 0;
+    bool few_rows;  // then a panel is used once, and need not outlive the first cache
+    bool packs_a;   // not worth it where few panels read it
+    Range range;    // the panels at hand, and the depth
+    int64_t k, block;
+
+    // How much of this block of depth a term leaves out.
+    int64_t skipped(const Term<T>& term) const { return larger(term.first_depth - k, 0); }
+
+    void pack(const Term<T>& term, Range columns, T* panel) const {
+        const int64_t skip = skipped(term);
+        if (skip >= block) return;
+        pack_panel(term.b.rows, term.b.transposed, k + skip, block - skip, columns.first,
+                   columns.size(), panel);
+    }
+
+    Start start_of(const Term<T>& term) const {
+        if (term.accumulate || k > term.first_depth) return Start::FROM_TARGET;
+        return term.bias ? Start::FROM_BIAS : Start::FROM_ZERO;
+    }
+
+    // A block of rows by all panels at hand.
+    void multiply_rows(int64_t row, int64_t rows) const {
+        const Tiles tiles(rows);
+        const T* from[ROW_BLOCK];
+        T* to[ROW_BLOCK];
+        if (packs_a) {
+            pack_tiles(a.rows, a.transposed, k, block, row, tiles, packed_a);
+        } else {
+            for (int64_t i = 0; i < rows; ++i) from[i] = a.rows(row + i) + k;
+        }
+        const Term<T>* term_of_to = nullptr;
+        each_panel(terms, count, range, [&](const Term<T>& term, int64_t p, Range columns) {
+            const int64_t skip = skipped(term);
+            if (skip >= block) return;
+            if (term_of_to != &term) {
+                for (int64_t i = 0; i < rows; ++i) to[i] = term.target(row + i);
+                term_of_to = &term;
+            }
+            T* panel = few_rows ? packed_b : packed_b + p * NR * block;
+            if (few_rows) pack(term, columns, panel);
+            const T* next = few_rows ? panel : panel + NR * block;
+            const T* bias = term.bias ? term.bias + columns.first : nullptr;
+            const Left<T> left = {packed_a, block, from, skip};
+            const Start start = start_of(term);
+            if (packs_a) {
+                multiply_panel<true>(tiles, left, panel, block - skip, to, columns.first,
+                                     columns.size(), start, bias, next);
+            } else {
+                multiply_panel<false>(tiles, left, panel, block - skip, to, columns.first,
+                                      columns.size(), start, bias, next);
+            }
+        });
+    }
+};
+
+// Rows `m` of the left factor by each of the terms.
 template <typename T>
 void multiply(Operand<T> a, const Term<T>* terms, int64_t count, Range m, int64_t depth,
               T* scratch) {
-    constexpr int64_t NR = tile_columns<T>(), KC = depth_block<T>();
-    T* packed_a = scratch;
-    T* packed_b = scratch + KC * ROW_BLOCK + width<T>();
-    int64_t panels = 0;
-    for (int64_t t = 0; t < count; ++t) {
-        panels += terms[t].panels();
-        if (terms[t].first_depth >= depth) without_depth(terms[t], m);
-    }
-    // Read by few panels, A is not worth packing.
-    const bool pack_a = a.transposed || panels > FEW_PANELS || rows_collide(a.rows, m);
-    // With few rows a panel is used once: it need not outlive the first cache.
-    const bool few_rows = m.size() <= ROW_BLOCK;
-    const int64_t panel_block = few_rows ? panels : COLUMN_BLOCK / NR;
-    for (int64_t first = 0; first < panels; first += panel_block) {
-        const Range range = {first, smaller(first + panel_block, panels)};
-        for (int64_t k = 0; k < depth;) {
-            // Two halves and not a whole and a remainder.
-            const int64_t left = depth - k;
-            const int64_t block = left <= KC ? left : left < 2 * KC ? (left + 1) / 2 : KC;
-            auto pack_b = [&](const Term<T>& term, Range columns, T* panel) {
-                const int64_t skip = larger(term.first_depth - k, 0);
-                if (skip >= block) return;
-                pack_panel(term.b.rows, term.b.transposed, k + skip, block - skip, columns.first,
-                           columns.size(), panel);
-            };
-            if (!few_rows) {
-                each_panel(terms, count, range, [&](const Term<T>& term, int64_t p, Range columns) {
-                    pack_b(term, columns, packed_b + p * NR * block);
-                });
-            }
-            for (int64_t row = m.first; row < m.end; row += ROW_BLOCK) {
-                const int64_t rows = smaller(ROW_BLOCK, m.end - row);
-                const Tiles tiles(rows);
-                const T* from[ROW_BLOCK];
-                T* to[ROW_BLOCK];
-                const Term<T>* term_of_to = nullptr;
-                if (pack_a) {
-                    pack_tiles(a.rows, a.transposed, k, block, row, tiles, packed_a);
-                } else {
-                    for (int64_t i = 0; i < rows; ++i) from[i] = a.rows(row + i) + k;
-                }
-                each_panel(terms, count, range, [&](const Term<T>& term, int64_t p, Range columns) {
-                    const int64_t skip = larger(term.first_depth - k, 0);
-                    if (skip >= block) return;
-                    if (term_of_to != &term) {
-                        for (int64_t i = 0; i < rows; ++i) to[i] = term.target(row + i);
-                        term_of_to = &term;
-                    }
-                    T* panel = few_rows ? packed_b : packed_b + p * NR * block;
-                    if (few_rows) pack_b(term, columns, panel);
-                    const T* next = few_rows ? panel : panel + NR * block;
-                    const bool begun = term.accumulate || k > term.first_depth;
-                    const Start start = begun       ? Start::FROM_TARGET
-                                        : term.bias ? Start::FROM_BIAS
-                                                    : Start::FROM_ZERO;
-                    const T* bias = term.bias ? term.bias + columns.first : nullptr;
-                    const Left<T> factor = {packed_a, block, from, skip};
-                    if (pack_a) {
-                        multiply_panel<true>(tiles, factor, panel, block - skip, to, columns.first,
-                                             columns.size(), start, bias, next);
-                    } else {
-                        multiply_panel<false>(tiles, factor, panel, block - skip, to,
-                                              columns.first, columns.size(), start, bias, next);
-                    }
-                });
-            }
-            k += block;
-        }
-    }
+    Product<T>(a, terms, count, m, scratch).run(depth);
 }
 
 // The same with one term.

@@ -49,7 +49,7 @@ struct Ahead {
 
 enum class Start { FROM_ZERO, FROM_BIAS, FROM_TARGET };
 
-// Steps of depth at a time. More would need more registers than there are, as two would of the baseline.
+// Steps of depth at a time. More would need more registers than there are; the baseline has fewer.
 constexpr int64_t DEPTH_STEP = GATED_VECTOR_BYTES > 16 ? 2 : 1;
 
 // target[i][column...) = start + sum over k of a(i, k) * panel[k], for as many columns as VECTORS
@@ -112,9 +112,10 @@ template <int VECTORS, bool PACKED, typename T>
 void tile_of(int64_t height, const T* a, const T* const* rows, int64_t skip, const T* panel,
              int64_t depth, T* const* target, int64_t column, Start start, const T* bias,
              Ahead<T> next) {
-#define GATED_TILE(ROWS)                                                                         \
-    case ROWS:                                                                                   \
-        tile<ROWS, VECTORS, PACKED>(a, rows, skip, panel, depth, target, column, start, bias, next); \
+#define GATED_TILE(ROWS)                                                                      \
+    case ROWS:                                                                                \
+        tile<ROWS, VECTORS, PACKED>(a, rows, skip, panel, depth, target, column, start, bias, \
+                                    next);                                                    \
         break
     switch (height) { GATED_EACH_HEIGHT(GATED_TILE) }
 #undef GATED_TILE
