@@ -1,16 +1,19 @@
 """
-The two tables of layers in the README, from the results of `python -m benchmarks.layers`.
+The tables of layers in the README and in that of the benchmarks, from the results of these:
 
+    python -m benchmarks.layers --threads 2 --seconds 40 --products
+    python -m benchmarks.layers --threads 2 --seconds 20 --allocator tuned
     python -m benchmarks.tables
 """
 
 import json
-from typing import Dict, Tuple
+from typing import Dict, Iterable, Tuple
 
 from allennlp_gated.ablation import ABLATIONS
 from benchmarks.measure import RESULTS
 
-SOURCE = RESULTS / "layers_all_training_2t_default.json"
+DEFAULT = RESULTS / "layers_all_training_2t_default.json"
+TUNED = RESULTS / "layers_all_training_2t_tuned.json"
 NAMES = {
     "parser": "parser",
     "bidaf_phrase": "BiDAF phrase layer",
@@ -18,40 +21,65 @@ NAMES = {
     "ptb_medium": "PTB medium, one direction",
     "opennmt": "OpenNMT, one direction",
 }
+PRODUCTS = ", products by torch.mm"
+STACKED = "stacked_bidirectional_lstm"
+# The ablation that is akin to SRU.
+LIKE_SRU = "no_srnn_no_hidden"
 
 
-def medians() -> Dict[Tuple[str, str], Dict[str, float]]:
+def medians(allocator: str) -> Dict[Tuple[str, str], Dict[str, float]]:
     """Milliseconds of each layer, by shape and batch."""
     found: Dict[Tuple[str, str], Dict[str, float]] = {}
-    for one in json.loads(SOURCE.read_text())["rows"]:
+    source = TUNED if allocator == "tuned" else DEFAULT
+    for one in json.loads(source.read_text())["rows"]:
         found.setdefault((one["shape"], one["batch"]), {})[one["layer"]] = one["ms"]
     return found
 
 
-def row(label: str, times: Dict[str, float], against: str, suffix: str = "") -> str:
+def row(label: str, shares: Iterable[float]) -> str:
+    """One line of a table."""
+    return f"| {label} | " + " | ".join(f"{share:.2f}" for share in shares) + " |"
+
+
+def of(times: Dict[str, float], against: str, suffix: str = "") -> Iterable[float]:
     """Each ablation's time as a share of the time of `against`."""
-    shares = (f"{times[key + suffix] / times[against]:.2f}" for key in ABLATIONS)
-    return f"| {label} | " + " | ".join(shares) + " |"
+    return (times[key + suffix] / times[against] for key in ABLATIONS)
 
 
-def head(title: str) -> str:
+def head(title: str, columns: Iterable[str]) -> str:
     """The first two lines of a table."""
-    return f"| {title} | " + " | ".join(ABLATIONS) + " |\n|" + " --- |" * (len(ABLATIONS) + 1)
+    cells = [title, *columns]
+    return f"| {' | '.join(cells)} |\n|" + " --- |" * len(cells)
 
 
 def main() -> None:
-    times = medians()
-    print(head("ragged batch, against"))
+    default, tuned = medians("default"), medians("tuned")
+    print(head("ragged batch, against", ABLATIONS))
     for shape, name in NAMES.items():
-        print(row(f"{name}, stock `lstm`", times[shape, "ragged"], "stock lstm"))
+        times = default[shape, "ragged"]
+        print(row(f"{name}, stock `lstm`", of(times, "stock lstm")))
         if shape == "parser":
-            stacked = "stacked_bidirectional_lstm"
-            label = f"{name}, stock `{stacked}`, recurrent dropout 0.3"
-            print(row(label, times[shape, "ragged"], f"stock {stacked}", ", dropout 0.3"))
+            label = f"{name}, stock `{STACKED}`, recurrent dropout 0.3"
+            print(row(label, of(times, f"stock {STACKED}", ", dropout 0.3")))
     print()
-    print(head("dense batch, against nn.LSTM"))
+    print(head("dense batch, against nn.LSTM", ABLATIONS))
     for shape, name in NAMES.items():
-        print(row(name, times[shape, "dense"], "nn.LSTM dense"))
+        print(row(name, of(default[shape, "dense"], "nn.LSTM dense")))
+    print()
+    print(head("dense, allocator tuned, against nn.LSTM", ABLATIONS))
+    for shape, name in NAMES.items():
+        print(row(name, of(tuned[shape, "dense"], "nn.LSTM dense")))
+    print()
+    print(head("dense, against torch.mm of its products alone", ABLATIONS))
+    for shape, name in NAMES.items():
+        times = default[shape, "dense"]
+        print(row(name, (times[key] / times[key + PRODUCTS] for key in ABLATIONS)))
+    print()
+    print(head("dense, against `sru`", (f"`{LIKE_SRU}`", "torch.mm of its products alone")))
+    for shape, name in NAMES.items():
+        times = default[shape, "dense"]
+        shares = (times[one] / times["sru"] for one in (LIKE_SRU, LIKE_SRU + PRODUCTS))
+        print(row(name, shares))
 
 
 if __name__ == "__main__":
