@@ -4,7 +4,8 @@ and gives back at each call, and the page faults cost as much as the arithmetic.
 """
 
 import threading
-from typing import List, Optional, Tuple
+from collections import deque
+from typing import Deque, List, Optional, Tuple
 
 import torch
 
@@ -18,10 +19,13 @@ class _Pool:
         self._lock = threading.Lock()
         self._idle: List[torch.Tensor] = []
         self._idle_bytes = 0
+        # What has come back and is not yet among the idle ones.
+        self._returned: Deque[torch.Tensor] = deque()
 
     def take(self, size: int) -> torch.Tensor:
         """A buffer of at least `size` bytes, the smallest that is idle and not far too large."""
         with self._lock:
+            self._collect()
             best: Optional[int] = None
             for i, buffer in enumerate(self._idle):
                 fits = size <= buffer.numel() <= 2 * size + 65536
@@ -37,7 +41,20 @@ class _Pool:
             return torch.empty((size + unit - 1) // unit * unit, dtype=torch.uint8)
 
     def give(self, buffer: torch.Tensor) -> None:
-        with self._lock:
+        """
+        Takes a buffer back, and never waits: the garbage collector may drop a buffer, and so call
+        this, at any moment, even while the same thread holds the lock.
+        """
+        self._returned.append(buffer)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._collect()
+            finally:
+                self._lock.release()
+
+    def _collect(self) -> None:
+        while self._returned:
+            buffer = self._returned.popleft()
             self._idle.append(buffer)
             self._idle_bytes += buffer.numel()
             while self._idle_bytes > MAX_IDLE_BYTES:
@@ -46,6 +63,7 @@ class _Pool:
     def clear(self) -> None:
         """Gives all idle buffers back."""
         with self._lock:
+            self._returned.clear()
             self._idle.clear()
             self._idle_bytes = 0
 
