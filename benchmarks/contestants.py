@@ -1,6 +1,6 @@
 """The layers that are compared: ours, the stock ones, and others' fast ones."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
@@ -54,8 +54,9 @@ class Problem:
             lengths = torch.randint(shape.steps // 2, shape.steps + 1, (shape.batch_size,))
             lengths[0] = shape.steps
         self.mask = torch.arange(shape.steps).unsqueeze(0) < lengths.unsqueeze(1)
-        directions = 2 if shape.bidirectional else 1
-        self.grad = torch.randn(*size[:2], directions * shape.hidden_size)
+        self.valid_steps = int(self.mask.sum())
+        self.directions = 2 if shape.bidirectional else 1
+        self.grad = torch.randn(*size[:2], self.directions * shape.hidden_size)
 
     def encoder(self, name: str, **options: Any) -> Callable[[], None]:
         """A registered encoder of one layer."""
@@ -97,20 +98,27 @@ class Problem:
 
         return self.of_module(encoder, forward)
 
+    def weights(self, key: str) -> List[Tuple[int, int]]:
+        """The shapes of one direction's matrices: W_x and, where there is one, W_h."""
+        layout, cells = ABLATIONS[key].layout, self.shape.hidden_size
+        shapes = [
+            (len(layout.input_blocks) * cells, self.shape.input_size),
+            (len(layout.hidden_blocks) * cells, cells),
+        ]
+        return [(rows, columns) for rows, columns in shapes if rows]
+
     def products(self, key: str) -> Callable[[], None]:
         """
         Nothing but the layer's products, of all valid steps at once, by torch.mm: less than any
         recurrence can do, since a step has to wait for the one before it.
         """
-        layout, cells = ABLATIONS[key].layout, self.shape.hidden_size
-        steps, seen = int(self.mask.sum()), torch.randn(int(self.mask.sum()), cells)
-        x = torch.randn(steps, self.shape.input_size)
-        factors = [(x, torch.randn(len(layout.input_blocks) * cells, self.shape.input_size))]
-        if layout.hidden_blocks:
-            factors.append((seen, torch.randn(len(layout.hidden_blocks) * cells, cells)))
+        factors = [
+            (torch.randn(self.valid_steps, columns), torch.randn(rows, columns))
+            for rows, columns in self.weights(key)
+        ]
 
         def run() -> None:
-            for _ in range(2 if self.shape.bidirectional else 1):
+            for _ in range(self.directions):
                 for left, weight in factors:
                     gradient = torch.mm(left, weight.t())
                     if self.backward:
@@ -121,13 +129,10 @@ class Problem:
 
     def operations(self, key: str) -> float:
         """Floating-point operations of the products of all valid steps."""
-        layout, cells = ABLATIONS[key].layout, self.shape.hidden_size
-        weights = len(layout.input_blocks) * cells * self.shape.input_size
-        weights += len(layout.hidden_blocks) * cells * cells
-        directions = 2 if self.shape.bidirectional else 1
+        weights = sum(rows * columns for rows, columns in self.weights(key))
         # A multiplication and an addition; backward as much again for each of the two gradients.
         passes = 3 if self.backward else 1
-        return 2.0 * passes * directions * weights * int(self.mask.sum())
+        return 2.0 * passes * self.directions * weights * self.valid_steps
 
     def sru(self) -> Optional[Callable[[], None]]:
         """The `sru` package, time first, if it is installed."""

@@ -12,8 +12,6 @@ from typing import Dict, Iterable, Tuple
 from allennlp_gated.ablation import ABLATIONS
 from benchmarks.measure import RESULTS
 
-DEFAULT = RESULTS / "layers_all_training_2t_default.json"
-TUNED = RESULTS / "layers_all_training_2t_tuned.json"
 NAMES = {
     "parser": "parser",
     "bidaf_phrase": "BiDAF phrase layer",
@@ -30,7 +28,7 @@ LIKE_SRU = "no_srnn_no_hidden"
 def medians(allocator: str) -> Dict[Tuple[str, str], Dict[str, float]]:
     """Milliseconds of each layer, by shape and batch."""
     found: Dict[Tuple[str, str], Dict[str, float]] = {}
-    source = TUNED if allocator == "tuned" else DEFAULT
+    source = RESULTS / f"layers_all_training_2t_{allocator}.json"
     for one in json.loads(source.read_text())["rows"]:
         found.setdefault((one["shape"], one["batch"]), {})[one["layer"]] = one["ms"]
     return found

@@ -86,8 +86,10 @@ def run_layer(
             result_type = torch.promote_types(result_type, tensor.dtype)
     dtype = torch.float64 if result_type == torch.float64 else torch.float32
     # Asking costs less than converting to what a tensor is already, many times in a decoder's step.
-    tensors = [one if one is None or one.dtype == dtype else one.to(dtype) for one in tensors]
-    tensors = [None if one is None else one.contiguous() for one in tensors]
+    tensors = [
+        None if one is None else (one if one.dtype == dtype else one.to(dtype)).contiguous()
+        for one in tensors
+    ]
     inputs = inputs.to(dtype)
     if inputs.stride(-1) != 1:
         inputs = inputs.contiguous()

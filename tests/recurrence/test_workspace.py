@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from allennlp_gated.recurrence import workspace
 
@@ -36,21 +37,13 @@ def test_a_buffer_that_the_garbage_collector_drops_while_another_is_taken(monkey
 
 def test_threads_that_take_and_give_at_once(monkeypatch) -> None:
     monkeypatch.setattr(workspace, "_pool", workspace._Pool())
-    failed = []
 
-    def work() -> None:
-        try:
-            for i in range(300):
-                first, second = workspace.Buffer(5000 + i), workspace.Buffer(5000)
-                assert first.address != second.address
-        except Exception as error:
-            failed.append(error)
+    def work(_: int) -> None:
+        for i in range(300):
+            first, second = workspace.Buffer(5000 + i), workspace.Buffer(5000)
+            assert first.address != second.address
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))  # raises what any of them raised
     count, size = workspace.idle()
     assert 2 <= count <= 8 and 0 < size <= 8 * 8192
