@@ -55,10 +55,11 @@ GATED_INLINE const T* row_or(const void* matrix, int64_t row, int64_t columns, c
     return matrix ? static_cast<const T*>(matrix) + row * columns : otherwise;
 }
 
+// What both passes work with: one lane's rows of one direction.
 template <typename T>
-class ForwardScan {
+class Scan {
    public:
-    ForwardScan(const Plan<T>& plan, int64_t d, LaneRows rows, int64_t lane)
+    Scan(const Plan<T>& plan, int64_t d, LaneRows rows, int64_t lane)
         : p(plan),
           d(d),
           direction(plan.layer.directions[d]),
@@ -66,6 +67,31 @@ class ForwardScan {
           rows(rows),
           sources(plan.row_pointers(lane)),
           targets(sources + rows.count) {}
+
+   protected:
+    const Plan<T>& p;
+    const int64_t d;
+    const GatedDirection& direction;
+    const typename Plan<T>::Side& side;
+    const LaneRows rows;
+    // Of each row, where a product of this step reads and writes.
+    T** const sources;
+    T** const targets;
+
+    int64_t row(int64_t i) const { return p.order[rows.slot(i)]; }
+    int64_t position(int64_t i, int64_t s) const {
+        const int64_t b = row(i);
+        return p.start[b] + p.time(direction, b, s);
+    }
+    T* gates(int64_t i, int64_t s) const {
+        return static_cast<T*>(direction.gates) + position(i, s) * p.G;
+    }
+};
+
+template <typename T>
+class ForwardScan : Scan<T> {
+   public:
+    using Scan<T>::Scan;
 
     void run() {
         for (int64_t i = 0; i < rows.count; ++i) begin(i);
@@ -78,25 +104,20 @@ class ForwardScan {
     }
 
    private:
-    const Plan<T>& p;
-    const int64_t d;
-    const GatedDirection& direction;
-    const typename Plan<T>::Side& side;
-    const LaneRows rows;
-    // Of each row, where a product of this step reads and writes.
-    T** const sources;
-    T** const targets;
+    using Scan<T>::p;
+    using Scan<T>::d;
+    using Scan<T>::direction;
+    using Scan<T>::side;
+    using Scan<T>::rows;
+    using Scan<T>::sources;
+    using Scan<T>::targets;
+    using Scan<T>::row;
+    using Scan<T>::position;
+    using Scan<T>::gates;
 
-    int64_t row(int64_t i) const { return p.order[rows.slot(i)]; }
-    T* sums(int64_t i, int64_t s) const {
-        const int64_t b = row(i);
-        return static_cast<T*>(direction.gates) + (p.start[b] + p.time(direction, b, s)) * p.G;
-    }
     T* cell(int64_t i, int64_t s) const {
         if (side.cells) return side.cells + rows.slot(i) * p.H;
-        const int64_t b = row(i);
-        return static_cast<T*>(direction.memory_cells) +
-               (p.start[b] + p.time(direction, b, s)) * p.H;
+        return static_cast<T*>(direction.memory_cells) + position(i, s) * p.H;
     }
 
     // Outputs past the row's end are zero, and a row without steps ends in the state it began with.
@@ -144,7 +165,7 @@ class ForwardScan {
     void add_hidden(int64_t first, int64_t end, int64_t s) {
         for (int64_t i = first; i < end; ++i) {
             sources[i] = side.seen + rows.slot(i) * p.P;
-            targets[i] = sums(i, s);
+            targets[i] = gates(i, s);
         }
         const T* packed = side.packed_hh;
         for (int64_t r = 0; r < p.num_runs; ++r) {
@@ -159,7 +180,7 @@ class ForwardScan {
     void equations(int64_t i, int64_t s) {
         const int64_t b = row(i), slot = rows.slot(i);
         StepForward<T> step = {};
-        step.sums = sums(i, s);
+        step.sums = gates(i, s);
         if (p.parts.has_memory_cell()) {
             step.cell = cell(i, s);
             step.previous_cell =
@@ -194,16 +215,10 @@ class ForwardScan {
 };
 
 template <typename T>
-class BackwardScan {
+class BackwardScan : Scan<T> {
    public:
     BackwardScan(const Plan<T>& plan, int64_t d, LaneRows rows, int64_t lane)
-        : p(plan),
-          d(d),
-          direction(plan.layer.directions[d]),
-          side(plan.sides[d]),
-          rows(rows),
-          sources(plan.row_pointers(lane)),
-          targets(sources + rows.count) {
+        : Scan<T>(plan, d, rows, lane) {
         if (side.grad_bias) {
             grad_bias = side.grad_bias + rows.part * 2 * p.G;
             memset(grad_bias, 0, 2 * p.G * sizeof(T));
@@ -232,25 +247,20 @@ class BackwardScan {
     }
 
    private:
-    const Plan<T>& p;
-    const int64_t d;
-    const GatedDirection& direction;
-    const typename Plan<T>::Side& side;
-    const LaneRows rows;
-    // Of each row, where a product of this step reads and writes.
-    T** const sources;
-    T** const targets;
+    using Scan<T>::p;
+    using Scan<T>::d;
+    using Scan<T>::direction;
+    using Scan<T>::side;
+    using Scan<T>::rows;
+    using Scan<T>::sources;
+    using Scan<T>::targets;
+    using Scan<T>::row;
+    using Scan<T>::position;
+    using Scan<T>::gates;
+
     T* grad_bias = nullptr;
     int64_t rows_in_bias = 0;
 
-    int64_t row(int64_t i) const { return p.order[rows.slot(i)]; }
-    int64_t position(int64_t i, int64_t s) const {
-        const int64_t b = row(i);
-        return p.start[b] + p.time(direction, b, s);
-    }
-    T* gates(int64_t i, int64_t s) const {
-        return static_cast<T*>(direction.gates) + position(i, s) * p.G;
-    }
     const T* cell(int64_t i, int64_t s) const {
         if (s < 0) return row_or<T>(direction.memory_cell_0, row(i), p.H, p.zeros);
         return static_cast<const T*>(direction.memory_cells) + position(i, s) * p.H;
