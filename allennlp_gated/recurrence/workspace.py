@@ -100,7 +100,9 @@ def idle() -> Tuple[int, int]:
     `Tuple[int, int]`
         How many buffers are idle, and how many bytes they are together.
     """
-    return len(_pool._idle), _pool._idle_bytes
+    with _pool._lock:
+        _pool._collect()
+        return len(_pool._idle), _pool._idle_bytes
 
 
 def clear() -> None:
